@@ -1,0 +1,1 @@
+"""The command `vipchaos` and its wiring: the only room that imports all others."""

@@ -1,0 +1,81 @@
+"""The experiment model: steady state, method, expectations, abort conditions. Values only."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class Sessions(enum.StrEnum):
+    """What is expected of the sessions of a group of vantages."""
+
+    SURVIVE = "survive"  # a stall is allowed, no drop
+    RESTART = "restart"  # every session drops, with a named cause, and is opened again
+    UNTOUCHED = "untouched"  # no drop and no outage
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One failure to inject: driver and its arguments, at `at_s` after the method began."""
+
+    name: str
+    driver: str
+    target: str
+    arguments: Mapping[str, str | int | float | bool | tuple[str, ...]]
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyState:
+    """Which site must answer each vantage, with all sessions alive, for `for_s` before and after."""
+
+    answered_by: Mapping[str, str]
+    for_s: float
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a group of vantages must see after the event. None means nothing is expected of that."""
+
+    vantages: tuple[str, ...]
+    site: str | None
+    node: str | None
+    nat_pool: str | None
+    sessions: Sessions | None
+    outage_upper_s: float | None
+    new_connections_upper_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Ends the run and reverts at once: when one of `vantages` is without any answer for `outage_s`."""
+
+    vantages: tuple[str, ...]
+    outage_s: float
+    stale_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One experiment file.
+
+    Either `faults` are injected and held for `hold_s`, or `reverts` names an earlier experiment of the
+    same list whose faults are still out and are reverted now (a failback as an event of its own).
+    `lease_s` bounds how long the faults may stay, whatever happens to the controller.
+    `keep_for` is set when a later experiment of the list reverts this one: then the faults stay
+    out at the end of this one.
+    """
+
+    name: str
+    title: str
+    steady_state: SteadyState
+    faults: tuple[Fault, ...]
+    reverts: str | None
+    hold_s: float
+    lease_s: float
+    settle_s: float
+    expectations: tuple[Expectation, ...]
+    abort: tuple[Abort, ...]
+    source: str

@@ -1,0 +1,94 @@
+"""The inventory: VIPs, sites, nodes, NAT pools, vantages and how to reach hosts. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+
+@dataclass(frozen=True, slots=True)
+class Vip:
+    """The anycast address and port that clients use."""
+
+    name: str
+    address: IPv4Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NatPool:
+    """The addresses a site uses towards the servers; it names the site that answered."""
+
+    name: str
+    network: IPv4Network
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One load balancer; `addresses` are those it may show in ICMP errors."""
+
+    name: str
+    host: str
+    addresses: tuple[IPv4Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A data centre that announces the VIP."""
+
+    name: str
+    nat_pool: NatPool
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """A place that probes run from, with how many sessions and at which period."""
+
+    name: str
+    host: str
+    sessions: int
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """How a machine is reached: transport 'local', or 'netns' with the namespace's name as `target`."""
+
+    name: str
+    transport: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything that an operator says about the network; whole and checked, or not there at all."""
+
+    vip: Vip
+    sites: Mapping[str, Site]
+    vantages: Mapping[str, Vantage]
+    hosts: Mapping[str, Host]
+    allowed_targets: frozenset[str]
+
+    def site_of_nat_address(self, address: IPv4Address) -> Site | None:
+        """Return the site whose NAT pool holds `address`, or None. By prefix, never by equality."""
+        for site in self.sites.values():
+            if address in site.nat_pool.network:
+                return site
+        return None
+
+    def node_of_address(self, address: IPv4Address) -> Node | None:
+        """Return the node that shows `address` in ICMP errors, or None."""
+        for site in self.sites.values():
+            for node in site.nodes:
+                if address in node.addresses:
+                    return node
+        return None
+
+    def site_of_node(self, name: str) -> Site | None:
+        """Return the site that has the node called `name`, or None."""
+        for site in self.sites.values():
+            if any(node.name == name for node in site.nodes):
+                return site
+        return None

@@ -1,0 +1,329 @@
+"""The facts that a journal holds: one frozen record type per kind of fact.
+
+Every instant `*_ns` is CLOCK_MONOTONIC in nanoseconds unless its name says `wall`.
+Records are facts as seen; nothing here is a judgement. `RECORD_TYPES` maps the kind
+(stored as text) to its type; `to_body` and `from_body` are the only (de)serialisers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class Clock(enum.StrEnum):
+    """Which of the three clocks of a failover an outage was seen by (design section 5)."""
+
+    DATA_PLANE = "data_plane"
+    NEW_CONNECTIONS = "new_connections"
+    HELD_KERNEL = "held_kernel"
+
+
+class DropCause(enum.StrEnum):
+    """Why a session ended that the probe did not end."""
+
+    RESET = "reset"
+    FIN = "fin"
+    TIMEOUT = "timeout"
+    ICMP = "icmp"
+    ANSWER_CHANGED = "answer_changed"
+
+
+class KnownBy(enum.StrEnum):
+    """How the node in an answer is known; never guessed."""
+
+    FLOW = "flow"
+    CONTROL_PLANE = "control_plane"
+    UNKNOWN = "unknown"
+
+
+class FaultPhase(enum.StrEnum):
+    """Steps of a fault's life; each is journaled when it happened."""
+
+    PLANNED = "planned"
+    ARMED = "armed"
+    INJECTING = "injecting"
+    INJECTED = "injected"
+    PROVEN = "proven"
+    NOT_PROVEN = "not_proven"
+    REVERTING = "reverting"
+    REVERTED = "reverted"
+    REVERT_PROVEN = "revert_proven"
+    REVERT_FAILED = "revert_failed"
+
+
+class Outcome(enum.StrEnum):
+    """How a run ended (design section 2)."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    BLOCKED = "BLOCKED"
+    MISSED = "MISSED"
+    ABORTED = "ABORTED"
+    REVERT_FAILED = "REVERT_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """First record of a run. `inventory` and `experiments` are the YAML texts as they were."""
+
+    t_ns: int
+    wall_ns: int
+    run: str
+    version: str
+    inventory: str
+    experiments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentPhase:
+    """The runner entered a phase of an experiment.
+
+    phase: gate, steady, inject, hold, revert, settle, done, aborted. `detail` says why, in words.
+    """
+
+    t_ns: int
+    experiment: str
+    phase: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStep:
+    """One step of one fault: what was done and what was seen (command, reply)."""
+
+    t_ns: int
+    experiment: str
+    fault: str
+    lease: str
+    phase: FaultPhase
+    detail: str = ""
+    lease_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """Last record of a run that was not killed."""
+
+    t_ns: int
+    wall_ns: int
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStarted:
+    """An agent began at a vantage: engine, sessions, `period_ns` between heartbeats of a session."""
+
+    t_ns: int
+    wall_ns: int
+    vantage: str
+    engine: str
+    sessions: int
+    period_ns: int
+    syn_period_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStopped:
+    """An agent ended in order."""
+
+    t_ns: int
+    vantage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session's handshake was completed. `slot` is the place it fills; restarts keep the slot.
+
+    `held_kernel` marks the session on an ordinary kernel socket. `restart` is 0 for the first one of a slot.
+    """
+
+    t_ns: int
+    vantage: str
+    slot: int
+    session: str
+    source: str
+    source_port: int
+    rtt_ns: int
+    restart: int
+    held_kernel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who answers a session, written at the first answer and at each change.
+
+    Empty text means not known (yet). `nat_address` is the source address the server saw.
+    """
+
+    t_ns: int
+    vantage: str
+    slot: int
+    session: str
+    site: str
+    nat_pool: str
+    nat_address: str
+    server: str
+    node: str
+    node_known_by: KnownBy
+
+
+@dataclass(frozen=True, slots=True)
+class PathTraced:
+    """Hops that answered low-TTL copies of this session's own segment; '' where none did."""
+
+    t_ns: int
+    vantage: str
+    slot: int
+    session: str
+    hops: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutageBegan:
+    """Three attempts in a row went unanswered; `last_sent_ns` is s(a) of the last answered one."""
+
+    t_ns: int
+    vantage: str
+    slot: int
+    clock: Clock
+    last_sent_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutageEnded:
+    """A gap in answers, by the send and receive instants that bound it (design section 5).
+
+    s_a, r_a: last answered attempt before; s_a1: first unanswered; s_b1: last unanswered; s_b, r_b: first answered
+    after. `slip_ns`: worst lateness of the probe's own timer inside the gap. `lost` counts unanswered
+    attempts, `skipped` attempts that were due but never sent. `same_session`: the session survived it.
+    `slot` is -1 for the new-connection clock.
+    """
+
+    t_ns: int
+    vantage: str
+    slot: int
+    clock: Clock
+    s_a_ns: int
+    r_a_ns: int
+    s_a1_ns: int
+    s_b1_ns: int
+    s_b_ns: int
+    r_b_ns: int
+    lost: int
+    skipped: int
+    slip_ns: int
+    self_inflicted: bool
+    same_session: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A session ended that the probe did not end."""
+
+    t_ns: int
+    vantage: str
+    slot: int
+    session: str
+    cause: DropCause
+    detail: str
+    age_ns: int
+    held_kernel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeats:
+    """The heartbeats of one slot around an outage: (sent_ns, received_ns or 0 if unanswered)."""
+
+    t_ns: int
+    vantage: str
+    slot: int
+    attempts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One second of one vantage, per who answered. `rtt_histogram` has counts per power of two of microseconds.
+
+    Bucket k counts 2**(k-1) <= rtt_us < 2**k; bucket 0 is below 1 us. `late_ns` is the worst timer lateness.
+    """
+
+    t_ns: int
+    vantage: str
+    site: str
+    node: str
+    nat_pool: str
+    alive: int
+    sent: int
+    answered: int
+    skipped: int
+    late_ns: int
+    rtt_p50_ns: int
+    rtt_p99_ns: int
+    rtt_histogram: tuple[int, ...]
+    syn_sent: int = 0
+    syn_answered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the operator should read: a warning, a refused packet, a recovered fault of our own."""
+
+    t_ns: int
+    source: str
+    text: str
+
+
+Record = (
+    RunStarted
+    | ExperimentPhase
+    | FaultStep
+    | RunEnded
+    | ProbeStarted
+    | ProbeStopped
+    | Opened
+    | Answer
+    | PathTraced
+    | OutageBegan
+    | OutageEnded
+    | Drop
+    | Heartbeats
+    | Summary
+    | Note
+)
+
+RECORD_TYPES: Mapping[str, type[Record]] = types.MappingProxyType(
+    {record_type.__name__: record_type for record_type in typing.get_args(Record)}
+)
+
+
+def to_body(record: Record) -> dict[str, object]:
+    """Return the record's fields as JSON-ready values; the kind is the type's name."""
+    return dataclasses.asdict(record)
+
+
+def from_body(kind: str, body: Mapping[str, object]) -> Record:
+    """Rebuild a record from its kind and fields.
+
+    Unknown fields are ignored and missing ones take their default, so that a newer or older journal can
+    still be read. Raises KeyError for an unknown kind and TypeError for a missing field without default.
+    """
+    record_type = RECORD_TYPES[kind]
+    hints = typing.get_type_hints(record_type)
+    known = {name: _restore(hints[name], body[name]) for name in hints if name in body}
+    return record_type(**known)  # type: ignore[no-any-return,arg-type]
+
+
+def _restore(hint: object, value: object) -> object:
+    if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
+        return hint(str(value))
+    if isinstance(value, list):
+        return tuple(_restore(None, item) for item in value)
+    return value
