@@ -1,0 +1,212 @@
+"""The lab from outside: bring one up, find it, look at it, enter it, take it down."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import CallError, PrivilegeError, VipchaosError
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = {
+    "ip": "iproute2", "nft": "nftables", "bird": "bird2", "birdc": "bird2", "keepalived": "keepalived",
+    "conntrackd": "conntrackd", "unshare": "util-linux", "nsenter": "util-linux",
+}  # fmt: skip
+SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+UP_WITHIN_S = 60.0
+DOWN_WITHIN_S = 10.0
+
+
+class LabError(VipchaosError):
+    """The lab did not come up or is not there; the message says what was missing."""
+
+    exit_code = 5
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for the lab's programs: this copy of vipchaos, and the system's daemons on the PATH."""
+    path = os.environ.get("PATH", "").split(":")
+    return os.environ | {
+        "PATH": ":".join(path + [directory for directory in SBIN if directory not in path]),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def preflight() -> list[str]:
+    """Return the options of unshare(1) that this user needs.
+
+    Raises PrivilegeError that names every missing tool with its package, or the missing right.
+    """
+    path = environment()["PATH"]
+    missing = sorted({f"{tool} (package {package})" for tool, package in TOOLS.items() if not shutil.which(tool, path=path)})
+    if missing:
+        raise PrivilegeError(f"the lab needs {', '.join(missing)}: install with `make setup` or apt-get install")
+    options = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid():
+        options = ["--user", "--map-root-user", *options]
+    tried = subprocess.run(["unshare", *options, "true"], capture_output=True, text=True, env=environment(), check=False)
+    if tried.returncode:
+        right = "user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces) or root"
+        raise PrivilegeError(f"the lab needs {right if os.geteuid() else 'CAP_SYS_ADMIN'}: {tried.stderr.strip()}")
+    return options
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A lab that is up: its holder's pid on the host, and when that process started (so that a pid is never reused)."""
+
+    name: str
+    pid: int
+    start_ticks: int
+    rootless: bool
+    state_file: Path
+
+    def enter_argv(self, node: str | None, argv: Sequence[str]) -> list[str]:
+        """Return the command that runs `argv` in the lab: in the namespace of `node`, or among all of them."""
+        user = ["--user", "--preserve-credentials"] if self.rootless else []
+        inner = ["ip", "netns", "exec", node, *argv] if node else list(argv)
+        return ["nsenter", "--target", str(self.pid), *user, "--mount", "--net", "--pid", f"--wd={Path.cwd()}", "--", *inner]
+
+    def alive(self) -> bool:
+        """Whether the holder still runs."""
+        return _start_ticks(self.pid) == self.start_ticks
+
+    def status(self) -> dict[str, object]:
+        """Return what the lab looks like now (see lab.status.Status). Raises LabError when it cannot be entered."""
+        done = subprocess.run(
+            self.enter_argv(None, [sys.executable, "-m", "lab.status"]),
+            capture_output=True, text=True, env=environment(), timeout=30, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise LabError(f"lab {self.name}: cannot be entered: {done.stderr.strip()[-300:]}")
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    def down(self) -> None:
+        """End the lab: the kernel removes every process, namespace, rule and file of it. Harmless when it is gone."""
+        if self.alive():
+            os.kill(self.pid, signal.SIGKILL)
+        deadline_s = time.monotonic() + DOWN_WITHIN_S
+        while self.alive() and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        self.state_file.unlink(missing_ok=True)
+        self.state_file.with_suffix(".log").unlink(missing_ok=True)
+
+
+def find(name: str) -> Lab:
+    """Return the lab `name` that is up. Raises CallError that says how to bring it up."""
+    lab = _recorded(name)
+    if lab is None or not lab.alive():
+        raise CallError(f"lab {name!r} is not up: `vipchaos lab up --name {name}` brings it up")
+    return lab
+
+
+def forget(name: str) -> bool:
+    """Take the lab `name` down, whatever is left of it; tell whether anything was."""
+    lab = _recorded(name)
+    if lab is None:
+        return False
+    lab.down()
+    return True
+
+
+def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] | None = None) -> Lab:
+    """Bring the lab `name` up and return it when it is ready; one that is up already is returned as it is.
+
+    `lifeline` is the read end of a pipe: at its end the lab goes by itself, once no lease is out. `waiting` is
+    called about once a second with the seconds so far. Raises PrivilegeError, LabError or CallError.
+    """
+    lab = _recorded(name)
+    if lab is not None and lab.alive():
+        return lab
+    options = preflight()
+    state_file = _state_file(name)
+    state_file.parent.mkdir(parents=True, exist_ok=True)
+    read_end, write_end = os.pipe()
+    descriptors = [write_end] + ([] if lifeline is None else [lifeline])
+    argv = ["unshare", *options, sys.executable, "-m", "lab.holder", "--ready", str(write_end)]
+    argv += [] if lifeline is None else ["--lifeline", str(lifeline)]
+    with state_file.with_suffix(".log").open("wb") as log:
+        outer = subprocess.Popen(
+            argv, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=environment(), start_new_session=True, cwd=ROOT,
+        )  # fmt: skip
+    os.close(write_end)
+    try:
+        pid = _holder_pid(outer)
+        lab = Lab(name, pid, _start_ticks(pid), bool(os.geteuid()), state_file)
+        _record(lab)
+        said = _wait_said(read_end, waiting)
+    finally:
+        os.close(read_end)
+    if said != "READY":
+        words = state_file.with_suffix(".log").read_text(errors="replace").strip()[-600:]
+        lab.down()
+        outer.kill()
+        outer.wait()
+        raise LabError(f"lab {name} did not come up: {said.removeprefix('FAILED ') or 'it ended'}\n{words}".rstrip())
+    return lab
+
+
+def _wait_said(descriptor: int, waiting: Callable[[float], None] | None) -> str:
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < UP_WITHIN_S:
+        if select.select([descriptor], [], [], 1.0)[0]:
+            # One write, shorter than PIPE_BUF: it comes whole.
+            return os.read(descriptor, select.PIPE_BUF).decode(errors="replace")
+        if waiting:
+            waiting(time.monotonic() - started_s)
+    return ""
+
+
+def _holder_pid(outer: subprocess.Popen[bytes]) -> int:
+    """Return the pid of the one child of unshare(1), which is process 1 inside."""
+    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+    deadline_s = time.monotonic() + UP_WITHIN_S
+    while time.monotonic() < deadline_s and outer.poll() is None:
+        found = children.read_text().split()
+        if found:
+            return int(found[0])
+        time.sleep(0.01)
+    raise LabError("the lab's first process did not start")
+
+
+def _start_ticks(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return -1
+    return -1 if fields[0] in "ZX" else int(fields[19])
+
+
+def _state_file(name: str) -> Path:
+    if not name.replace("-", "").isalnum():
+        raise CallError(f"lab name {name!r}: letters, digits and hyphens are allowed")
+    base = os.environ.get("VIPCHAOS_HOME") or Path.home() / ".local/state/vipchaos"
+    return Path(base) / "labs" / f"{name}.json"
+
+
+def _record(lab: Lab) -> None:
+    new = lab.state_file.with_suffix(".new")
+    new.write_text(json.dumps({"pid": lab.pid, "start_ticks": lab.start_ticks, "rootless": lab.rootless}))
+    new.rename(lab.state_file)
+
+
+def _recorded(name: str) -> Lab | None:
+    path = _state_file(name)
+    try:
+        found = json.loads(path.read_text())
+        return Lab(name, int(found["pid"]), int(found["start_ticks"]), bool(found["rootless"]), path)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise LabError(f"{path}: is damaged ({error!r}); remove it when no lab of that name runs") from error
