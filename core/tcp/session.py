@@ -22,6 +22,7 @@ class Config:
     """What a session is told once: times in nanoseconds, the receive window and MSS in bytes."""
 
     rto_ns: int = 200_000_000
+    syn_rto_ns: int = 50_000_000
     dead_after_ns: int = 10_000_000_000
     time_wait_ns: int = 1_000_000_000
     window: int = 65_535
@@ -160,9 +161,10 @@ class Session:
             silence = f"nothing heard for {(now_ns - self._heard_ns) / 1e9:.1f} s in {self.state.value}"
             self._move(Event.TIMEOUT)
             return (Dropped(DropCause.TIMEOUT, silence),)
-        if now_ns - self._sent_ns < self.config.rto_ns:
+        in_handshake = self.state is State.SYN_SENT
+        if now_ns - self._sent_ns < (self.config.syn_rto_ns if in_handshake else self.config.rto_ns):
             return ()
-        if self.state is State.SYN_SENT:
+        if in_handshake:
             return (self._syn(now_ns, tsval),)
         if self._outstanding:
             return (self._data(now_ns, tsval),)

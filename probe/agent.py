@@ -1,0 +1,98 @@
+"""The agent at a vantage: an engine, a kernel session and a journal, until the lifeline ends."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.inventory import Inventory
+from core.records import Note, ProbeStarted, ProbeStopped
+from probe.engine import Engine
+from probe.kernel_session import KernelSession
+from probe.raw_engine import SYN_PERIOD_NS, RawEngine
+from store.journal import JournalWriter
+
+TICK_NS = 2_000_000
+LIFELINE_NS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """What an agent is told: the checked inventory, its own name in it, the run, where to write, and its lifeline."""
+
+    inventory: Inventory
+    vantage: str
+    run: str
+    journal: Path
+    lifeline: int | None
+
+
+class Stop:
+    """Whether and why the agent is to end: a signal, or the end of the lifeline."""
+
+    def __init__(self, lifeline: int | None) -> None:
+        self.reason = ""
+        self._lifeline = lifeline
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda received, _frame: self._set(signal.Signals(received).name))
+
+    def _set(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+    def look(self) -> None:
+        """Look at the lifeline, without waiting."""
+        if self._lifeline is not None and select.select([self._lifeline], [], [], 0)[0]:
+            with contextlib.suppress(BlockingIOError):
+                if not os.read(self._lifeline, 64):
+                    self._set("lifeline ended")
+
+
+def run_agent(config: AgentConfig) -> None:
+    """Probe until told to stop. Raises PrivilegeError, JournalError or CallError; the rule is removed in any case."""
+    stop = Stop(config.lifeline)
+    vantage = config.inventory.vantages[config.vantage]
+    with contextlib.suppress(OSError):
+        os.nice(-10)  # only a wish: lateness is measured anyway
+    journal = JournalWriter(config.journal, config.vantage)
+    now_ns = time.monotonic_ns()
+    engine = RawEngine(config.inventory, vantage, config.run, now_ns)
+    journal.append(
+        ProbeStarted(now_ns, time.time_ns(), vantage.name, engine.name, vantage.sessions,
+                     round(vantage.period_s * 1e9), SYN_PERIOD_NS)
+    )  # fmt: skip
+    for table in engine.stale_rules:
+        journal.append(Note(now_ns, vantage.name, f"removed the rule that a dead probe left behind: table {table}"))
+    kernel = KernelSession(config.inventory, vantage.name, journal.append)
+    kernel.start()
+    try:
+        _loop(engine, journal, stop)
+    finally:
+        engine.close(time.monotonic_ns())
+        kernel.stop()
+        journal.append(ProbeStopped(time.monotonic_ns(), vantage.name, stop.reason or "failed"))
+        journal.close()
+
+
+def _loop(engine: Engine, journal: JournalWriter, stop: Stop) -> None:
+    # The heap is small and lives long; a full collection in mid-run would be lateness of our own.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    due_ns = look_ns = time.monotonic_ns()
+    while not stop.reason:
+        now_ns = time.monotonic_ns()
+        for record in engine.tick(now_ns):
+            journal.append(record)
+        if now_ns >= look_ns:
+            look_ns = now_ns + LIFELINE_NS
+            stop.look()
+            if journal.error is not None:
+                return
+        due_ns = max(due_ns + TICK_NS, time.monotonic_ns())
+        time.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)

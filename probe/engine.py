@@ -1,0 +1,21 @@
+"""What the agent needs of an engine, so that a faster one can take the place of the one there is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from core.records import Record
+
+
+class Engine(Protocol):
+    """Holds sessions and keeps their heartbeats going; `tick` never blocks and returns what happened."""
+
+    name: str
+
+    def tick(self, now_ns: int) -> list[Record]:
+        """Receive what has come, send what is due at `now_ns`, and return the new records."""
+        ...
+
+    def close(self, now_ns: int) -> None:
+        """End all sessions in order and give back sockets, ports and rules."""
+        ...
