@@ -51,17 +51,18 @@ class RawEngine:
         self._vantage = vantage.name
         self._inventory = inventory
         self._block = PortBlock()
-        self._rule = NoResetRule(vip.address, vip.port, self._block.ports)
-        self.stale_rules = self._rule.install(run)
         self._sockets = PacketSockets(vip.address, vip.port, self._block.ports)
         source = source_address(vip.address)
+        self._rule = NoResetRule(vip.address, vip.port, self._block.ports)
+        self.stale_rules = self._rule.install(run)
         self._syn = Template(source, vip.address, vip.port, syn=True)
         self._other = Template(source, vip.address, vip.port, syn=False)
         self._period_ns = round(vantage.period_s * 1e9)
         self._free = deque(self._block.ports[: -SYN_PORTS])
         self._by_port: dict[int, Slot] = {}
         self._slots = [
-            Slot(number, vantage.name, inventory, self._period_ns, str(source), self._transmit, self._take_port)
+            Slot(number, vantage.name, inventory, self._period_ns, str(source), self._transmit, self._take_port,
+                 self._may_trace)  # fmt: skip
             for number in range(vantage.sessions)
         ]
         for slot in self._slots:
@@ -72,6 +73,7 @@ class RawEngine:
         self._fresh = FreshSyns(tracker, self._block.ports[-SYN_PORTS:], now_ns)
         self._summary_ns = now_ns + SUMMARY_NS
         self._check_ns = now_ns
+        self._trace_allowed = True
         self._fresh_source = source
 
     def _transmit(self, port: int, segment: Segment, ttl: int, ip_id: int) -> None:
@@ -87,9 +89,15 @@ class RawEngine:
             self._free.append(port)
         return port
 
+    def _may_trace(self) -> bool:
+        """Let one trace begin a tick."""
+        allowed, self._trace_allowed = self._trace_allowed, False
+        return allowed
+
     def tick(self, now_ns: int) -> list[Record]:
         """See `Engine.tick`."""
         records: list[Record] = []
+        self._trace_allowed = True
         for r_ns, packet in self._sockets.drain():
             found = parse(packet)
             if isinstance(found, Arrived):

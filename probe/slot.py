@@ -45,7 +45,8 @@ class Counts:
 class Slot:
     """One of the held sessions of a vantage. Driven by `due`, `arrived` and `icmp`; sends through `transmit`.
 
-    `transmit(port, segment, ttl, ip_id)` puts a segment on the wire; `take_port()` gives a fresh source port.
+    `transmit(port, segment, ttl, ip_id)` puts a segment on the wire; `take_port()` gives a fresh source port; `may_trace()` says whether
+    a path trace may begin now, so that traces of many slots do not come in one burst.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Slot:
         source: str,
         transmit: Callable[[int, Segment, int, int], None],
         take_port: Callable[[], int],
+        may_trace: Callable[[], bool],
     ) -> None:
         self.number = number
         self.port = 0
@@ -70,6 +72,7 @@ class Slot:
         self._source = source
         self._transmit = transmit
         self._take_port = take_port
+        self._may_trace = may_trace
         self._session: Session | None = None
         self._attempt = 0
         self._sent: deque[tuple[int, int]] = deque(maxlen=ROUND_TRIPS_KEPT)
@@ -162,10 +165,15 @@ class Slot:
         return records
 
     def _answered(self, attempt: int, r_ns: int) -> list[Record]:
-        for number, s_ns in reversed(self._sent):
+        # Searched from the newest; what is found is taken out, so that a second answer to it counts nothing.
+        for index in range(len(self._sent) - 1, -1, -1):
+            number, s_ns = self._sent[index]
             if number == attempt:
+                del self._sent[index]
                 self.counts.answered += 1
                 self.counts.rtts_ns.append(r_ns - s_ns)
+                break
+            if number < attempt:
                 break
         records: list[Record] = list(self.tracker.answered(attempt, r_ns))
         if any(isinstance(record, OutageEnded) for record in records):
@@ -252,7 +260,7 @@ class Slot:
                 return []
             trace, self._trace = self._trace, None
             return self._traced(trace, now_ns)
-        if now_ns - self._traced_ns >= TRACE_EVERY_NS and session.idle:
+        if now_ns - self._traced_ns >= TRACE_EVERY_NS and session.idle and self._may_trace():
             self._traced_ns = now_ns
             self._trace = Trace(now_ns)
             self._trace_number = (self._trace_number + 1) & 0xFFF

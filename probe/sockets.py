@@ -32,8 +32,7 @@ class PacketSockets:
     def __init__(self, vip: IPv4Address, port: int, ports: range) -> None:
         try:
             self._out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-            # Bound to no protocol until the filter is on, so that nothing foreign is ever queued.
-            self._in = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+            self._in = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
         except PermissionError as error:
             raise PrivilegeError("raw packets need CAP_NET_RAW: run as root, or grant the capability") from error
         self._destination = (str(vip), 0)
@@ -45,8 +44,9 @@ class PacketSockets:
             self._in.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._in.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         _attach(self._in, _filter(vip, port, ports))
-        self._in.bind(("", ETH_P_IP))
         self.send_errors = 0
+        for _ in self.drain():
+            pass  # what came before the filter was on
 
     def send(self, packet: bytes) -> None:
         """Send one packet. What the kernel refuses (no route, full queue) is a lost packet and counted."""

@@ -10,11 +10,14 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from scapy.layers.inet import ICMP, IP, TCP, IPerror, TCPerror
+from scapy.layers.inet import IP, TCP
 
 from core.tcp.segments import Flag, Segment
 
 IP_HEADER = 20
+TCP_PROTOCOL = 6
+ICMP_PROTOCOL = 1
+ICMP_ERRORS = frozenset({3, 11})  # destination unreachable, time exceeded
 TCP_HEADER = 20
 STAMP_OPTION = b"\x01\x01\x08\x0a"
 DEFAULT_TTL = 64
@@ -95,9 +98,9 @@ def parse(data: bytes) -> Arrived | IcmpError | None:
     length = int.from_bytes(data[2:4], "big")
     if header < IP_HEADER or not header < length <= len(data) or int.from_bytes(data[6:8], "big") & 0x3FFF:
         return None
-    if data[9] == 6:
+    if data[9] == TCP_PROTOCOL:
         return _parse_tcp(data, header, length)
-    return _dissect_icmp(data) if data[9] == 1 else None
+    return _parse_icmp(data, header) if data[9] == ICMP_PROTOCOL else None
 
 
 def _parse_tcp(data: bytes, header: int, length: int) -> Arrived | None:
@@ -123,10 +126,13 @@ def _dissect_tcp(data: bytes) -> Arrived | None:
     )
 
 
-def _dissect_icmp(data: bytes) -> IcmpError | None:
-    try:
-        packet = IP(data)
-        icmp, quoted = packet[ICMP], packet[IPerror]
-        return IcmpError(IPv4Address(packet.src), icmp.type, icmp.code, quoted[TCPerror].sport, quoted.id)
-    except Exception:  # noqa: BLE001  as above; also ICMP that quotes no TCP of ours
+def _parse_icmp(data: bytes, header: int) -> IcmpError | None:
+    """RFC 792: type, code, and of the packet in question the IP header and at least eight bytes."""
+    kind, code = data[header], data[header + 1]
+    quoted = header + 8
+    if kind not in ICMP_ERRORS or len(data) < quoted + IP_HEADER + 4 or data[quoted + 9] != TCP_PROTOCOL:
         return None
+    ports = quoted + (data[quoted] & 0x0F) * 4
+    port = int.from_bytes(data[ports : ports + 2], "big")
+    ip_id = int.from_bytes(data[quoted + 4 : quoted + 6], "big")
+    return IcmpError(IPv4Address(data[12:16]), kind, code, port, ip_id)

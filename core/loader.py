@@ -1,0 +1,71 @@
+"""From YAML text to a checked inventory and checked experiments, or to every problem with its line.
+
+All problems of a file are reported at once, as `file:line: key path: what is wrong, allowed: what is allowed`.
+Nothing is loaded of a file that has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import ConfigError
+from core.experiment import Experiment
+from core.experiment_reader import read_experiment
+from core.inventory import Inventory
+from core.inventory_reader import read_inventory
+from core.yaml_nodes import LARGEST_BYTES, Problems, parse
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file. Raises ConfigError when it is missing, too large or not UTF-8."""
+    source = str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{source}:1: (file): cannot be read ({error.strerror}), allowed: a readable file") from error
+    if len(data) > LARGEST_BYTES:
+        raise ConfigError(f"{source}:1: (file): is too large, allowed: at most {LARGEST_BYTES} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{source}:{line}: (file): is not UTF-8, allowed: UTF-8 text") from error
+
+
+def load_inventory(path: Path) -> Inventory:
+    """Return the inventory in the file at `path`. Raises ConfigError."""
+    return parse_inventory(read_text(path), str(path))
+
+
+def parse_inventory(text: str, source: str) -> Inventory:
+    """Return the inventory that `text` is; `source` names it in messages. Raises ConfigError."""
+    problems = Problems(source)
+    root = parse(text, problems)
+    inventory = read_inventory(root, problems) if root is not None else None
+    problems.raise_if_any()
+    if inventory is None:
+        raise AssertionError("no inventory and no problem")
+    return inventory
+
+
+def load_experiments(paths: Sequence[Path], inventory: Inventory) -> tuple[Experiment, ...]:
+    """Return the experiments in the files at `paths`, in that order. Raises ConfigError with the problems of all."""
+    return parse_experiments([(str(path), read_text(path)) for path in paths], inventory)
+
+
+def parse_experiments(texts: Sequence[tuple[str, str]], inventory: Inventory) -> tuple[Experiment, ...]:
+    """Return the experiments in `texts`, pairs of (source, text). Raises ConfigError with the problems of all."""
+    experiments: list[Experiment] = []
+    lines: list[str] = []
+    for source, text in texts:
+        problems = Problems(source)
+        root = parse(text, problems)
+        experiment = read_experiment(root, problems, inventory, experiments) if root is not None else None
+        lines += problems.lines()
+        if experiment is not None:
+            experiments.append(experiment)
+    if lines:
+        raise ConfigError("\n".join(lines))
+    return tuple(experiments)
