@@ -1,0 +1,51 @@
+"""How a command reaches a host: on this machine, or in a network namespace of it. Never through a shell."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.inventory import Host
+
+COMMAND_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command said. `code` is -1 when it did not end in time or could not be started."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    error: str
+
+    @property
+    def words(self) -> str:
+        """The command and what it said, on one line, for records."""
+        said = " ".join((self.out + " " + self.error).split())[:200]
+        return f"{' '.join(self.argv)} -> {self.code}{': ' + said if said else ''}"
+
+
+Run = Callable[[Sequence[str]], Reply]
+"""Runs one command at one host."""
+
+
+def at(host: Host) -> Run:
+    """Return what runs commands at `host`."""
+    prefix = ("ip", "netns", "exec", host.target) if host.transport == "netns" else ()
+
+    def run(argv: Sequence[str]) -> Reply:
+        whole = (*prefix, *argv)
+        try:
+            done = subprocess.run(
+                whole, capture_output=True, text=True, errors="replace", timeout=COMMAND_TIMEOUT_S, check=False,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Reply(whole, -1, "", f"no end within {COMMAND_TIMEOUT_S:g} s")
+        except OSError as error:
+            return Reply(whole, -1, "", str(error))
+        return Reply(whole, done.returncode, done.stdout, done.stderr)
+
+    return run
