@@ -8,60 +8,36 @@ their own lifelines end and the watchdogs of the leases revert what is out.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
-from chaos import runner
+from chaos.runner import Runner, Surroundings
+from cli.output import write_whole
 from cli.progress import Progress
-from cli.telemetry import Telemetry
+from cli.telemetry import FirstAnswers, Telemetry
+from cli.verdict import EXIT_CODES, Judged, judge_run
 from core.errors import VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
-from core.loader import load_experiments, load_inventory
-from core.records import Outcome, RunEnded, RunStarted
+from core.loader import load_experiments, load_inventory, read_text
+from core.records import Outcome, Record, RunEnded, RunStarted
+from probe import capture
 from store.journal import JournalWriter
-from store.runs import RunDirectory
+from store.runs import CONTROLLER, RunDirectory
 
 FIRST_ANSWER_S = 15.0
 STOP_S = 10.0
 POLL_S = 0.1
-
-
-@dataclass
-class Helpers:
-    """The processes of a run: an agent and a capture for each vantage; all end by their lifelines."""
-
-    agents: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    captures: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def stop(self) -> tuple[str, ...]:
-        """End all of them in order and return those that had to be killed or ended badly, by name."""
-        failed = []
-        for agent in self.agents.values():
-            if agent.stdin is not None:
-                agent.stdin.close()
-        for name, agent in self.agents.items():
-            try:
-                code = agent.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                agent.kill()
-                code = agent.wait()
-            if code:
-                failed.append(f"agent {name} ended with exit code {code}")
-        for capture in self.captures:
-            capture.terminate()
-        for capture in self.captures:
-            capture.wait(STOP_S)
-        return tuple(failed)
 
 
 @dataclass(frozen=True)
@@ -89,3 +65,159 @@ class Lifeline(threading.Thread):
             while os.read(self._descriptor, 1):
                 pass
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+@dataclass
+class Vantages:
+    """The processes of a run: an agent and a capture for each vantage; agents end by their lifelines."""
+
+    agents: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    captures: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, inventory: Inventory, request: Request, run: RunDirectory) -> None:
+        """Start them all."""
+        for name, vantage in inventory.vantages.items():
+            host = inventory.hosts[vantage.host]
+            place = ["ip", "netns", "exec", host.target] if host.transport == "netns" else []
+            log = (run.path / f"{name}.log").open("wb")
+            with log:
+                self.captures.append(
+                    subprocess.Popen(
+                        [*place, *capture.command(run.path / f"{name}.pcap", inventory.vip)],
+                        stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    )  # fmt: skip
+                )
+                self.agents[name] = subprocess.Popen(
+                    [*place, sys.executable, "-m", "cli", "agent", "--inventory", str(request.inventory_file),
+                     "--vantage", name, "--journal", str(run.journal_path(name)), "--run", run.run, "--lifeline"],
+                    stdin=subprocess.PIPE, stdout=log, stderr=log,
+                )  # fmt: skip
+
+    def failed(self) -> str:
+        """Return which agent has ended though nobody told it to, or ''."""
+        ended = [name for name, agent in self.agents.items() if agent.poll() is not None]
+        return f"agent {ended[0]} ended with exit code {self.agents[ended[0]].returncode}" if ended else ""
+
+    def stop(self) -> None:
+        """End all of them in order."""
+        for agent in self.agents.values():
+            if agent.stdin is not None:
+                agent.stdin.close()
+        for process in (*self.agents.values(), *self.captures):
+            if process in self.captures:
+                process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def control(request: Request) -> int:
+    """Do the run and return its exit code."""
+    inventory = load_inventory(request.inventory_file)
+    experiments = load_experiments(request.experiment_files, inventory)
+    run = RunDirectory.create("demo")
+    progress = Progress()
+    stopped: list[str] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: stopped.append(signal.Signals(received).name))
+    Lifeline(sys.stdin.fileno()).start()
+    journal = JournalWriter(run.journal_path(CONTROLLER), CONTROLLER)
+    journal.append(
+        RunStarted(time.monotonic_ns(), time.time_ns(), run.run, importlib.metadata.version("vipchaos"),
+                   read_text(request.inventory_file), tuple(read_text(path) for path in request.experiment_files))
+    )  # fmt: skip
+    outcome, reason = _run(inventory, experiments, request, run, journal.append, progress, stopped)
+    journal.append(RunEnded(time.monotonic_ns(), time.time_ns(), outcome, reason))
+    journal.close()
+    progress.end()
+    judged = judge_run(run, captured=True)
+    _publish(judged, request, run)
+    return EXIT_CODES[judged.verdict.outcome]
+
+
+def _run(
+    inventory: Inventory,
+    experiments: Sequence[Experiment],
+    request: Request,
+    run: RunDirectory,
+    record: Callable[[Record], None],
+    progress: Progress,
+    stopped: list[str],
+) -> tuple[Outcome, str]:
+    vantages = Vantages()
+    first = FirstAnswers(frozenset(inventory.vantages))
+
+    def see(seen: Record) -> None:
+        first.see(seen)
+        progress.see(seen)
+
+    telemetry = Telemetry(run, see)
+    try:
+        vantages.start(inventory, request, run)
+        started_s = time.monotonic()
+        while first.missing:
+            telemetry()
+            why = vantages.failed() or (f"told to stop ({stopped[0]})" if stopped else "")
+            if why or time.monotonic() - started_s > FIRST_ANSWER_S:
+                silent = ", ".join(sorted(first.missing))
+                words = f"no answered heartbeat at {silent} within {FIRST_ANSWER_S:g} s"
+                return Outcome.ABORTED if stopped else Outcome.INCONCLUSIVE, f"{why or words}; see {run.path}/*.log"
+            time.sleep(POLL_S)
+        progress.line(f"first heartbeats answered at every vantage after {time.monotonic() - started_s:.1f} s")
+        surroundings = Surroundings(
+            observe=telemetry,
+            record=record,
+            stop=lambda: f"told to stop ({stopped[0]})" if stopped else vantages.failed(),
+            run=run.run,
+            run_directory=run.path,
+        )
+        return Runner(experiments, inventory, surroundings).run()
+    finally:
+        vantages.stop()
+
+
+def _publish(judged: Judged, request: Request, run: RunDirectory) -> None:
+    """Print table and verdict, write the report and what else was asked for, and drop the captures."""
+    report = run.path / "report.md"
+    write_whole(report, judged.markdown())
+    write_whole(run.path / "outcome.json", judged.json())
+    if request.json_file:
+        write_whole(request.json_file, judged.json())
+    if request.markdown_file:
+        write_whole(request.markdown_file, judged.markdown())
+    if not request.keep_captures:
+        for path in run.path.glob("*.pcap"):
+            path.unlink()
+    click.echo(judged.text(request.color), nl=False, color=request.color)
+    click.echo(f"report: {report}", err=True)
+
+
+@click.command()
+@click.option("--inventory", type=click.Path(path_type=Path), required=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+@click.option("--markdown", "markdown_file", type=click.Path(path_type=Path))
+@click.option("--keep-captures", is_flag=True)
+@click.option("--color/--no-color", default=None)
+@click.argument("experiments", nargs=-1, required=True, type=click.Path(path_type=Path))
+def main(
+    inventory: Path,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    keep_captures: bool,
+    color: bool | None,
+    experiments: tuple[Path, ...],
+) -> None:
+    """Run experiments here; `vipchaos demo` calls this."""
+    chosen = sys.stdout.isatty() and "NO_COLOR" not in os.environ if color is None else color
+    try:
+        code = control(Request(inventory, experiments, json_file, markdown_file, keep_captures, chosen))
+    except VipchaosError as error:
+        click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -318,7 +318,7 @@ def from_body(kind: str, body: Mapping[str, object]) -> Record:
     record_type = RECORD_TYPES[kind]
     hints = typing.get_type_hints(record_type)
     known = {name: _restore(hints[name], body[name]) for name in hints if name in body}
-    return record_type(**known)  # type: ignore[no-any-return,arg-type]
+    return record_type(**known)  # type: ignore[arg-type]
 
 
 def _restore(hint: object, value: object) -> object:

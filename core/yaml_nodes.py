@@ -137,7 +137,7 @@ class _Builder:
         return root
 
     def take(self, event: yaml.Event) -> bool:
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
@@ -158,8 +158,9 @@ class _Builder:
     def _take_value(self, event: yaml.NodeEvent, line: int) -> bool:
         if event.anchor is not None:
             self._problems.add(line, self._path(), f"has an anchor (&{event.anchor})", "the value without anchor")
-        if getattr(event, "tag", None) is not None:
-            self._problems.add(line, self._path(), f"has a tag ({event.tag})", "the value without tag")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._problems.add(line, self._path(), f"has a tag ({tag})", "the value without tag")
         if isinstance(event, yaml.ScalarEvent):
             return self._put(Scalar(line, event.value, plain=event.style in (None, "")), line)
         if len(self._stack) >= DEEPEST:

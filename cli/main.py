@@ -1,0 +1,75 @@
+"""The command `vipchaos`: its subcommands by name, its errors as messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from core.errors import VipchaosError
+
+COMMANDS = {
+    "demo": ("cli.demo", "Show the failover story on a network of real daemons."),
+    "lab": ("cli.lab", "Bring the lab network up or down, look at it, enter it."),
+    "check": ("cli.check", "Say what is wrong with inventory and experiment files."),
+    "agent": ("cli.agent", "Probe a VIP from this machine into a journal."),
+    "runs": ("cli.runs", "List the runs."),
+    "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
+}
+EXIT_CODES = """\b
+Exit codes:
+  0 passed            1 failed                2 usage             3 blocked
+  4 bad configuration 5 inconclusive          6 missing privilege 7 revert failed
+  8 aborted           130 interrupted
+
+\b
+Examples:
+  vipchaos demo                      the whole story, in about two minutes
+  vipchaos lab up && vipchaos lab exec c1 -- ping -c 1 10.10.1.1
+  vipchaos check my-inventory.yaml my-experiment.yaml
+  vipchaos report last"""
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand only when it is called, so that help costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order in which a user meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one subcommand, or None when there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands from the table above, importing none."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=EXIT_CODES)
+@click.version_option(package_name="vipchaos")
+def vipchaos() -> None:
+    """Chaos testing and monitoring of an anycast VIP behind load balancers."""
+
+
+def main() -> None:
+    """Run the command and exit with its code."""
+    try:
+        vipchaos.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except VipchaosError as error:
+        click.echo(f"error: {error}" if error.exit_code != 4 else str(error), err=True)  # noqa: PLR2004  4: each line has its place
+        sys.exit(error.exit_code)

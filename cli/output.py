@@ -1,0 +1,22 @@
+"""Files that the command writes: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from core.errors import CallError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` by way of a file beside it. Raises CallError when it cannot be written."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with new.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise CallError(f"{path}: cannot be written: {error.strerror}") from error

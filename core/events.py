@@ -1,0 +1,229 @@
+"""What each fault did to each vantage: the records between two faults, brought together. Judges nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.experiment import Experiment
+from core.inventory import Inventory
+from core.outage import Interval, Merged, interval, merge
+from core.records import (
+    Answer,
+    Clock,
+    Drop,
+    ExperimentPhase,
+    FaultPhase,
+    FaultStep,
+    Opened,
+    OutageBegan,
+    OutageEnded,
+    ProbeStopped,
+    Record,
+    Summary,
+)
+
+FRESH_NS = 2_500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who answers a vantage: counts of its slots by (site, node, NAT pool); '' for what is not known."""
+
+    counts: tuple[tuple[tuple[str, str, str], int], ...]
+
+    @property
+    def only(self) -> tuple[str, str, str] | None:
+        """The one answer that all slots have, or None where they differ or there is none."""
+        return self.counts[0][0] if len(self.counts) == 1 else None
+
+    def values(self, index: int) -> frozenset[str]:
+        """Return the distinct sites (0), nodes (1) or NAT pools (2)."""
+        return frozenset(key[index] for key, _ in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class VantageOutcome:
+    """What one event was to one vantage. Times in nanoseconds; the outage of a clock is None when there was none.
+
+    `open_ns` is how long the worst slot has been silent at the end of the event, 0 when all are answered.
+    `self_inflicted` counts gaps that the probe itself caused. `known` says why figures are missing, or ''.
+    """
+
+    vantage: str
+    before: Who
+    after: Who
+    data_plane: Merged | None
+    new_connections: Interval | None
+    held_kernel: Interval | None
+    alive: int
+    survived: int
+    dropped: Mapping[str, int]
+    restarted: int
+    alive_at_end: int
+    kernel_dropped: int
+    open_ns: int
+    self_inflicted: int
+    losses_known: bool
+    unknown: str
+
+    @property
+    def drops(self) -> int:
+        """Sessions alive at the event that were dropped after it."""
+        return sum(self.dropped.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One failover or failback: from its instant to `until_ns`, at every vantage.
+
+    `kind` is failover or failback, `pair` the experiment of the other half. First and full convergence are
+    RFC 6412's: from the injection to the first and to the last slot's recovery.
+    """
+
+    experiment: str
+    title: str
+    kind: str
+    pair: str
+    faults: tuple[str, ...]
+    at_ns: int
+    until_ns: int
+    proven: bool
+    vantages: tuple[VantageOutcome, ...]
+    first_convergence_ns: int | None
+    full_convergence_ns: int | None
+
+
+def events(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> tuple[Event, ...]:
+    """Return the events of a run, in order of time; `records` are sorted by time."""
+    steps = [record for record in records if isinstance(record, FaultStep)]
+    starts: list[tuple[int, Experiment, str, str, bool]] = []
+    for experiment in experiments:
+        mine = [step for step in steps if step.experiment == (experiment.reverts or experiment.name)]
+        injected = [step.t_ns for step in mine if step.phase is FaultPhase.INJECTING]
+        reverting = [step.t_ns for step in mine if step.phase is FaultPhase.REVERTING]
+        if experiment.faults and injected:
+            seen = {step.fault for step in mine if step.phase is FaultPhase.PROVEN}
+            later = next((other.name for other in experiments if other.reverts == experiment.name), "")
+            starts.append((min(injected), experiment, "failover", later, seen >= {fault.name for fault in experiment.faults}))
+        own_failback = experiment.faults and not any(other.reverts == experiment.name for other in experiments)
+        if reverting and (own_failback or experiment.reverts):
+            seen = {step.fault for step in mine if step.phase is FaultPhase.REVERT_PROVEN}
+            wanted = {step.fault for step in mine if step.phase is FaultPhase.ARMED}
+            pair = experiment.reverts or experiment.name
+            starts.append((min(reverting), experiment, "failback", pair, seen >= wanted))
+    starts.sort(key=lambda start: start[0])
+    end_ns = _end(records)
+    found = []
+    for number, (at_ns, experiment, kind, pair, proven) in enumerate(starts):
+        until_ns = starts[number + 1][0] if number + 1 < len(starts) else end_ns
+        faults = tuple(dict.fromkeys(s.fault for s in steps if s.experiment == (experiment.reverts or experiment.name)))
+        outcomes = tuple(_vantage(records, name, at_ns, until_ns) for name in inventory.vantages)
+        recoveries = [outcome.data_plane for outcome in outcomes if outcome.data_plane]
+        first_ns = min((merged.first_recovery_ns - at_ns for merged in recoveries), default=None)
+        full_ns = max((merged.last_recovery_ns - at_ns for merged in recoveries), default=None)
+        found.append(
+            Event(experiment.name, experiment.title, kind, pair, faults, at_ns, until_ns, proven, outcomes, first_ns, full_ns)
+        )
+    return tuple(found)
+
+
+def _end(records: Sequence[Record]) -> int:
+    """Return when observation ended: the end of the last phase of the runner, or the last record."""
+    phases = [record.t_ns for record in records if isinstance(record, ExperimentPhase)]
+    stops = [record.t_ns for record in records if isinstance(record, ProbeStopped)]
+    return min(stops, default=max([record.t_ns for record in records], default=0)) if stops or not phases else max(phases)
+
+
+@dataclass
+class _SlotView:
+    """A slot while its records are gone through."""
+
+    session: str = ""
+    answer: tuple[str, str, str] = ("", "", "")
+    alive: bool = False
+    silent_since_ns: int = 0
+
+
+def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) -> VantageOutcome:
+    slots: dict[int, _SlotView] = {}
+    before: dict[int, tuple[str, str, str]] = {}
+    alive: set[str] = set()
+    drops: Counter[str] = Counter()
+    dropped: set[str] = set()
+    restarted = kernel_dropped = 0
+    outages: list[OutageEnded] = []
+    summaries: list[int] = []
+    taken = False
+    for record in records:
+        if getattr(record, "vantage", None) != name or record.t_ns > until_ns:
+            continue
+        if record.t_ns >= at_ns and not taken:
+            taken = True
+            before = {number: slot.answer for number, slot in slots.items() if slot.alive}
+            alive = {slot.session for slot in slots.values() if slot.alive}
+        match record:
+            case Opened() if not record.held_kernel:
+                slots.setdefault(record.slot, _SlotView())
+                slots[record.slot].session, slots[record.slot].alive = record.session, True
+                restarted += taken
+            case Answer():
+                slots.setdefault(record.slot, _SlotView()).answer = (record.site, record.node, record.nat_pool)
+            case Drop() if record.held_kernel:
+                kernel_dropped += taken
+            case Drop():
+                slots.setdefault(record.slot, _SlotView()).alive = False
+                slots[record.slot].answer = ("", "", "")
+                if record.session in alive and record.session not in dropped:
+                    dropped.add(record.session)
+                    drops[record.cause] += 1
+            case OutageBegan() if record.clock is Clock.DATA_PLANE:
+                slots.setdefault(record.slot, _SlotView()).silent_since_ns = record.last_sent_ns
+            case OutageEnded():
+                if record.clock is Clock.DATA_PLANE:
+                    slots.setdefault(record.slot, _SlotView()).silent_since_ns = 0
+                if taken and record.s_b_ns >= at_ns:
+                    outages.append(record)
+            case Summary():
+                summaries.append(record.t_ns)
+            case _:
+                pass
+    silent = [until_ns - slot.silent_since_ns for slot in slots.values() if slot.silent_since_ns]
+    return VantageOutcome(
+        vantage=name,
+        before=_who(before.values()),
+        after=_who(slot.answer for slot in slots.values() if slot.alive),
+        data_plane=merge(outage for outage in outages if outage.clock is Clock.DATA_PLANE),
+        new_connections=_worst(outages, Clock.NEW_CONNECTIONS),
+        held_kernel=_worst(outages, Clock.HELD_KERNEL),
+        alive=len(alive),
+        survived=len(alive) - len(dropped),
+        dropped=dict(sorted(drops.items())),
+        restarted=restarted,
+        alive_at_end=sum(slot.alive for slot in slots.values()),
+        kernel_dropped=kernel_dropped,
+        open_ns=max(silent, default=0),
+        self_inflicted=sum(outage.self_inflicted for outage in outages),
+        losses_known=bool(summaries),
+        unknown=_unknown(summaries, alive, at_ns, until_ns),
+    )
+
+
+def _who(answers: Iterable[tuple[str, str, str]]) -> Who:
+    counts = Counter(answers)
+    return Who(tuple(sorted(counts.items())))
+
+
+def _worst(outages: Sequence[OutageEnded], clock: Clock) -> Interval | None:
+    bounds = [interval(outage) for outage in outages if outage.clock is clock and not outage.self_inflicted]
+    return max(bounds, key=lambda found: found.upper_ns, default=None)
+
+
+def _unknown(summaries: Sequence[int], alive: set[str], at_ns: int, until_ns: int) -> str:
+    """Return why what this vantage saw cannot be relied on, or ''."""
+    if not alive:
+        return "no session was alive at the event"
+    inside = [at_ns, *(t_ns for t_ns in summaries if at_ns <= t_ns <= until_ns), until_ns]
+    gap_ns = max(later - earlier for earlier, later in zip(inside, inside[1:], strict=False))
+    return f"telemetry is missing for {gap_ns / 1e9:.1f} s" if gap_ns > FRESH_NS else ""

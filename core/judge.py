@@ -1,0 +1,194 @@
+"""Verdicts: held, broken or unknown, per expectation, from the records of a run alone. Pure; may be done again."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.events import Event, VantageOutcome, events
+from core.experiment import Expectation, Experiment, Sessions
+from core.inventory import Inventory
+from core.outage import Interval
+from core.records import Note, Outcome, Record, RunEnded
+from core.statistics import none_of, wilson
+
+
+class Verdict(enum.StrEnum):
+    """What is said of one expectation."""
+
+    HELD = "held"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One expectation of one experiment: in words, the verdict, and the figures it rests on."""
+
+    experiment: str
+    vantages: tuple[str, ...]
+    expected: str
+    verdict: Verdict
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """Everything that is said of a run."""
+
+    outcome: Outcome
+    reason: str
+    events: tuple[Event, ...]
+    judgements: tuple[Judgement, ...]
+    notes: tuple[str, ...]
+
+
+Check = Callable[[Sequence[VantageOutcome]], tuple[bool, str]]
+
+
+def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> RunVerdict:
+    """Return the verdict of a run; `records` are sorted by time."""
+    found = events(records, inventory, experiments)
+    judgements = tuple(
+        judgement
+        for experiment in experiments
+        for expectation in experiment.expectations
+        for judgement in _judge(experiment, expectation, found)
+    )
+    ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
+    outcome, reason = _outcome(ended, judgements)
+    notes = tuple(f"{record.source}: {record.text}" for record in records if isinstance(record, Note))
+    return RunVerdict(outcome, reason, found, judgements, notes)
+
+
+def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement]) -> tuple[Outcome, str]:
+    """What the runner says of itself comes first; then broken, then unknown."""
+    if ended is not None and ended.outcome not in (Outcome.PASSED, Outcome.FAILED, Outcome.INCONCLUSIVE):
+        return ended.outcome, ended.reason
+    broken = sum(judgement.verdict is Verdict.BROKEN for judgement in judgements)
+    unknown = sum(judgement.verdict is Verdict.UNKNOWN for judgement in judgements)
+    if broken:
+        return Outcome.FAILED, f"{broken} of {len(judgements)} expectations broken"
+    if ended is None:
+        return Outcome.INCONCLUSIVE, "the run was interrupted: its end was never written"
+    if ended.outcome is Outcome.INCONCLUSIVE:
+        return Outcome.INCONCLUSIVE, ended.reason
+    if unknown or not judgements:
+        return Outcome.INCONCLUSIVE, f"{unknown} of {len(judgements)} expectations unknown"
+    return Outcome.PASSED, f"{len(judgements)} of {len(judgements)} expectations held"
+
+
+def _judge(experiment: Experiment, expectation: Expectation, found: Sequence[Event]) -> list[Judgement]:
+    kind = "failback" if experiment.reverts else "failover"
+    event = next((event for event in found if event.experiment == experiment.name and event.kind == kind), None)
+    judgements = []
+    for expected, check in _checks(expectation):
+        verdict, evidence = _verdict(event, expectation, check)
+        judgements.append(Judgement(experiment.name, expectation.vantages, expected, verdict, evidence))
+    return judgements
+
+
+def _verdict(event: Event | None, expectation: Expectation, check: Check) -> tuple[Verdict, str]:
+    if event is None:
+        return Verdict.UNKNOWN, "the fault was never injected"
+    if not event.proven:
+        return Verdict.UNKNOWN, f"the fault is not proven {'reverted' if event.kind == 'failback' else 'injected'}"
+    outcomes = [outcome for outcome in event.vantages if outcome.vantage in expectation.vantages]
+    for outcome in outcomes:
+        if outcome.unknown:
+            return Verdict.UNKNOWN, f"{outcome.vantage}: {outcome.unknown}"
+    held, evidence = check(outcomes)
+    return Verdict.HELD if held else Verdict.BROKEN, evidence
+
+
+def _checks(expectation: Expectation) -> list[tuple[str, Check]]:
+    """Return each thing that is expected, in words, with what decides it."""
+    checks: list[tuple[str, Check]] = []
+    for index, (what, wanted) in enumerate(
+        (("site", expectation.site), ("node", expectation.node), ("NAT pool", expectation.nat_pool))
+    ):
+        if wanted is not None:
+            checks.append((f"answered by {what} {wanted}", _answered_by(index, wanted)))
+    if expectation.sessions is not None:
+        checks.append((f"sessions {expectation.sessions}", _SESSIONS[expectation.sessions]))
+    if expectation.outage_upper_s is not None:
+        checks.append((f"data-plane outage below {expectation.outage_upper_s:g} s", _below(
+            expectation.outage_upper_s, lambda outcome: outcome.data_plane.worst if outcome.data_plane else None)))  # fmt: skip
+    if expectation.new_connections_upper_s is not None:
+        checks.append((f"new connections within {expectation.new_connections_upper_s:g} s", _below(
+            expectation.new_connections_upper_s, lambda outcome: outcome.new_connections)))  # fmt: skip
+    return checks
+
+
+def _answered_by(index: int, wanted: str) -> Check:
+    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
+        seen = {outcome.vantage: outcome.after.values(index) for outcome in outcomes}
+        held = all(values == {wanted} for values in seen.values())
+        return held, "; ".join(
+            f"{name}: {', '.join(sorted(value or 'not known' for value in values)) or 'nobody'}"
+            for name, values in seen.items()
+        )
+
+    return check
+
+
+def _below(limit_s: float, of: Callable[[VantageOutcome], Interval | None]) -> Check:
+    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
+        parts = []
+        held = True
+        for outcome in outcomes:
+            found = of(outcome)
+            if outcome.open_ns:
+                held = held and outcome.open_ns / 1e9 < limit_s
+                parts.append(f"{outcome.vantage}: > {outcome.open_ns / 1e9:.2f} s, not over yet")
+            elif found:
+                held = held and found.upper_ns / 1e9 < limit_s
+                parts.append(f"{outcome.vantage}: {found.lower_ns / 1e9:.3f} to {found.upper_ns / 1e9:.3f} s")
+            else:
+                parts.append(f"{outcome.vantage}: none")
+        return held, "; ".join(parts)
+
+    return check
+
+
+def _survive(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
+    alive = sum(outcome.alive for outcome in outcomes)
+    drops = sum(outcome.drops for outcome in outcomes)
+    silent = sum(bool(outcome.open_ns) for outcome in outcomes)
+    if drops:
+        low, high = wilson(drops, alive)
+        return False, f"{drops} of {alive} dropped (95 %: {low:.1%} to {high:.1%}){_causes(outcomes)}"
+    return not silent, f"0 of {alive} dropped (95 %: < {none_of(alive):.1%}){' but not all answer again' if silent else ''}"
+
+
+def _untouched(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
+    held, evidence = _survive(outcomes)
+    outages = [outcome.vantage for outcome in outcomes if outcome.data_plane or outcome.open_ns]
+    moved = [outcome.vantage for outcome in outcomes if outcome.before.values(0) != outcome.after.values(0)]
+    parts = [evidence, f"outage at {', '.join(outages)}" if outages else "no outage"]
+    if moved:
+        parts.append(f"site changed at {', '.join(moved)}")
+    return held and not outages and not moved, "; ".join(parts)
+
+
+def _restart(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
+    alive = sum(outcome.alive for outcome in outcomes)
+    drops = sum(outcome.drops for outcome in outcomes)
+    back = sum(outcome.alive_at_end for outcome in outcomes)
+    return drops == alive and back == alive, f"{drops} of {alive} dropped{_causes(outcomes)}; {back} alive again"
+
+
+def _causes(outcomes: Sequence[VantageOutcome]) -> str:
+    causes: dict[str, int] = {}
+    for outcome in outcomes:
+        for cause, count in outcome.dropped.items():
+            causes[cause] = causes.get(cause, 0) + count
+    return f" by {', '.join(f'{cause} {count}' for cause, count in sorted(causes.items()))}" if causes else ""
+
+
+_SESSIONS: dict[Sessions, Check] = {
+    Sessions.SURVIVE: _survive,
+    Sessions.RESTART: _restart,
+    Sessions.UNTOUCHED: _untouched,
+}
