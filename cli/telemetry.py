@@ -19,7 +19,7 @@ class Telemetry:
     def __init__(self, run: RunDirectory, seen: Callable[[Record], None]) -> None:
         self._run = run
         self._seen = seen
-        self._observations = Observations.empty()
+        self._observations = Observations()
 
     def __call__(self) -> Observations:
         """Read what is new and return the observations, aged to this instant."""
