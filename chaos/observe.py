@@ -13,7 +13,7 @@ FRESH_NS = 2_500_000_000
 
 @dataclass(frozen=True, slots=True)
 class VantageView:
-    """One vantage: its last summary (instant, sessions alive by site, answers), and slots that are silent since when."""
+    """One vantage: its last summary (instant, sessions alive by site, answers), and the slots silent since when."""
 
     summary_ns: int = 0
     alive_by_site: Mapping[str, int] = field(default_factory=dict)
@@ -41,9 +41,7 @@ class Observations:
                 answered = (view.answered if same else 0) + record.answered
                 view = replace(view, summary_ns=record.t_ns, alive_by_site=by_site, answered=answered)
             case OutageBegan() if record.clock is Clock.DATA_PLANE:
-                view = replace(
-                    view, silent={**view.silent, record.slot: record.last_sent_ns}, changed_ns=record.t_ns
-                )
+                view = replace(view, silent={**view.silent, record.slot: record.last_sent_ns}, changed_ns=record.t_ns)
             case OutageEnded() if record.clock is Clock.DATA_PLANE:
                 silent = {slot: since for slot, since in view.silent.items() if slot != record.slot}
                 view = replace(view, silent=silent, changed_ns=record.t_ns)

@@ -23,7 +23,7 @@ PROVE_WITHIN_S = 3.0
 REVERT_WITHIN_S = 15.0
 
 
-class _Ended(Exception):  # noqa: N818  it is how a run ends early, not an error
+class _Ended(Exception):
     def __init__(self, outcome: Outcome, reason: str) -> None:
         super().__init__(reason)
         self.outcome = outcome
@@ -155,13 +155,19 @@ class Runner:
             if prior is None:
                 raise BlockedError(f"{fault.name}: {fault.target} is already in the state of the fault, or unknown")
             leased.append(
-                leases.LeasedFault(fault.name, fault.driver, self._inventory.hosts[fault.target], fault.arguments, prior)
+                leases.LeasedFault(
+                    fault.name, fault.driver, self._inventory.hosts[fault.target], fault.arguments, prior
+                )
             )
         lease = leases.Lease(
-            lease=name, run=self._world.run, experiment=experiment.name,
-            deadline_ns=time.monotonic_ns() + round(experiment.lease_s * 1e9), boot=leases.boot_id(),
-            guard_journal=str(self._world.run_directory / f"guard-{name}.db"), faults=tuple(leased),
-        )  # fmt: skip
+            lease=name,
+            run=self._world.run,
+            experiment=experiment.name,
+            deadline_ns=time.monotonic_ns() + round(experiment.lease_s * 1e9),
+            boot=leases.boot_id(),
+            guard_journal=str(self._world.run_directory / f"guard-{name}.db"),
+            faults=tuple(leased),
+        )
         path = self._world.lease_directory / f"{name}.json"
         leases.write(path, lease)
         try:
@@ -171,8 +177,14 @@ class Runner:
             raise
         self._out[experiment.name] = path
         for fault in experiment.faults:
-            self._step(experiment, fault, name, FaultPhase.ARMED, f"reverted after {experiment.lease_s:g} s at the latest",
-                       experiment.lease_s)  # fmt: skip
+            self._step(
+                experiment,
+                fault,
+                name,
+                FaultPhase.ARMED,
+                f"reverted after {experiment.lease_s:g} s at the latest",
+                experiment.lease_s,
+            )
         return lease
 
     def _prove(self, experiment: Experiment, fault: Fault, lease: leases.Lease) -> None:
@@ -205,6 +217,12 @@ class Runner:
         self._world.record(ExperimentPhase(time.monotonic_ns(), experiment, phase, detail))
 
     def _step(
-        self, experiment: Experiment, fault: Fault, lease: str, phase: FaultPhase, detail: str = "", lease_s: float = 0.0
+        self,
+        experiment: Experiment,
+        fault: Fault,
+        lease: str,
+        phase: FaultPhase,
+        detail: str = "",
+        lease_s: float = 0.0,
     ) -> None:
         self._world.record(FaultStep(time.monotonic_ns(), experiment.name, fault.name, lease, phase, detail, lease_s))

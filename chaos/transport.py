@@ -39,9 +39,14 @@ def at(host: Host) -> Run:
         whole = (*prefix, *argv)
         try:
             done = subprocess.run(
-                whole, capture_output=True, text=True, errors="replace", timeout=COMMAND_TIMEOUT_S, check=False,
+                whole,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=COMMAND_TIMEOUT_S,
+                check=False,
                 stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired:
             return Reply(whole, -1, "", f"no end within {COMMAND_TIMEOUT_S:g} s")
         except OSError as error:

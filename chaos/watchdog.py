@@ -27,9 +27,13 @@ def start(path: Path) -> None:
     read_end, write_end = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "chaos.watchdog", str(path), str(write_end)], pass_fds=[write_end],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "chaos.watchdog", str(path), str(write_end)],
+            pass_fds=[write_end],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         os.close(write_end)
         ready = select.select([read_end], [], [], ARMED_WITHIN_S)[0]
         if not ready or os.read(read_end, 16) != b"armed":

@@ -18,13 +18,13 @@ from core.loader import load_inventory
 @click.option("--run", default="standalone", show_default=True, help="Name of the run, for the rule's comment.")
 @click.option("--lifeline", is_flag=True, help="End when standard input ends.")
 def agent(inventory: Path, vantage: str, journal: Path, run: str, lifeline: bool) -> None:
-    """Hold sessions to the VIP from this machine and record what happens to them. Needs root.
+    r"""Hold sessions to the VIP from this machine and record what happens to them. Needs root.
 
     \b
     Example:
       vipchaos agent --inventory inventory.yaml --vantage c1 --journal c1.db
     """
-    from probe.agent import AgentConfig, run_agent  # noqa: PLC0415  scapy costs 200 ms: only this command pays it
+    from probe.agent import AgentConfig, run_agent
 
     loaded = load_inventory(inventory)
     if vantage not in loaded.vantages:

@@ -14,10 +14,12 @@ LAB_INVENTORY = Path(__file__).resolve().parent.parent / "experiments" / "lab.ya
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--inventory", type=click.Path(path_type=Path), default=LAB_INVENTORY, help="Inventory; without it, the lab's.")
+@click.option(
+    "--inventory", type=click.Path(path_type=Path), default=LAB_INVENTORY, help="Inventory; without it, the lab's."
+)
 @click.argument("experiments", nargs=-1, type=click.Path(path_type=Path))
 def check(inventory: Path, experiments: tuple[Path, ...], as_json: bool) -> None:
-    """Check an inventory and EXPERIMENTS, in the order in which they would run. Nothing is touched.
+    r"""Check an inventory and EXPERIMENTS, in the order in which they would run. Nothing is touched.
 
     Problems are printed as `file:line: key path: what is wrong, allowed: what is allowed`; exit code 4.
 

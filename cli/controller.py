@@ -84,14 +84,32 @@ class Vantages:
                 self.captures.append(
                     subprocess.Popen(
                         [*place, *capture.command(run.path / f"{name}.pcap", inventory.vip)],
-                        stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    )  # fmt: skip
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                    )
                 )
                 self.agents[name] = subprocess.Popen(
-                    [*place, sys.executable, "-m", "cli", "agent", "--inventory", str(request.inventory_file),
-                     "--vantage", name, "--journal", str(run.journal_path(name)), "--run", run.run, "--lifeline"],
-                    stdin=subprocess.PIPE, stdout=log, stderr=log,
-                )  # fmt: skip
+                    [
+                        *place,
+                        sys.executable,
+                        "-m",
+                        "cli",
+                        "agent",
+                        "--inventory",
+                        str(request.inventory_file),
+                        "--vantage",
+                        name,
+                        "--journal",
+                        str(run.journal_path(name)),
+                        "--run",
+                        run.run,
+                        "--lifeline",
+                    ],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                )
 
     def failed(self) -> str:
         """Return which agent has ended though nobody told it to, or ''."""
@@ -125,9 +143,15 @@ def control(request: Request) -> int:
     Lifeline(sys.stdin.fileno()).start()
     journal = JournalWriter(run.journal_path(CONTROLLER), CONTROLLER)
     journal.append(
-        RunStarted(time.monotonic_ns(), time.time_ns(), run.run, importlib.metadata.version("vipchaos"),
-                   read_text(request.inventory_file), tuple(read_text(path) for path in request.experiment_files))
-    )  # fmt: skip
+        RunStarted(
+            time.monotonic_ns(),
+            time.time_ns(),
+            run.run,
+            importlib.metadata.version("vipchaos"),
+            read_text(request.inventory_file),
+            tuple(read_text(path) for path in request.experiment_files),
+        )
+    )
     outcome, reason = _run(inventory, experiments, request, run, journal.append, progress, stopped)
     journal.append(RunEnded(time.monotonic_ns(), time.time_ns(), outcome, reason))
     journal.close()

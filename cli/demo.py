@@ -40,7 +40,7 @@ def demo(
     color: bool | None,
     experiments: tuple[Path, ...],
 ) -> None:
-    """Show the failover story on a network of real daemons, on this machine.
+    r"""Show the failover story on a network of real daemons, on this machine.
 
     Without EXPERIMENTS: node failover, site failover, its failback, route withdrawal.
 
@@ -50,7 +50,7 @@ def demo(
       vipchaos demo --json outcome.json
       vipchaos demo --lab lab experiments/node-failover.yaml
     """
-    from lab import client  # noqa: PLC0415  pyroute2 costs 180 ms: only this command pays it
+    from lab import client
 
     files = experiments or tuple(EXPERIMENTS / name for name in STORY)
     load_experiments(files, load_inventory(inventory))  # refuse bad files before anything is touched

@@ -71,5 +71,5 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except VipchaosError as error:
-        click.echo(f"error: {error}" if error.exit_code != 4 else str(error), err=True)  # noqa: PLR2004  4: each line has its place
+        click.echo(f"error: {error}" if error.exit_code != 4 else str(error), err=True)
         sys.exit(error.exit_code)

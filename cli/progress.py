@@ -9,8 +9,9 @@ from typing import TextIO
 from core.records import Drop, ExperimentPhase, FaultPhase, FaultStep, OutageBegan, OutageEnded, Record, Summary
 
 REWRITE_S = 0.5
-LOUD = frozenset({FaultPhase.INJECTED, FaultPhase.PROVEN, FaultPhase.NOT_PROVEN, FaultPhase.REVERT_PROVEN,
-                  FaultPhase.REVERT_FAILED})  # fmt: skip
+LOUD = frozenset(
+    {FaultPhase.INJECTED, FaultPhase.PROVEN, FaultPhase.NOT_PROVEN, FaultPhase.REVERT_PROVEN, FaultPhase.REVERT_FAILED}
+)
 
 
 class Progress:

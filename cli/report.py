@@ -15,11 +15,13 @@ from store.runs import find_run
 
 @click.command()
 @click.argument("run")
-@click.option("--json", "json_file", help="Write the whole outcome to FILE ('-': standard output, instead of the table).")
+@click.option(
+    "--json", "json_file", help="Write the whole outcome to FILE ('-': standard output, instead of the table)."
+)
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write the report to FILE.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
 def report(run: str, json_file: str | None, markdown_file: Path | None, color: bool | None) -> None:
-    """Judge RUN again: an id, the beginning of one, `last`, or a directory. Exits with the outcome's code.
+    r"""Judge RUN again: an id, the beginning of one, `last`, or a directory. Exits with the outcome's code.
 
     \b
     Examples:

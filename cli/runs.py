@@ -13,7 +13,7 @@ from store.runs import list_runs
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def runs(as_json: bool) -> None:
-    """List the runs with their outcome as the runner saw it; `vipchaos report RUN` judges one.
+    r"""List the runs with their outcome as the runner saw it; `vipchaos report RUN` judges one.
 
     \b
     Example:
@@ -21,8 +21,20 @@ def runs(as_json: bool) -> None:
     """
     entries = list(list_runs())
     if as_json:
-        click.echo(json.dumps([{"run": entry.run, "started_wall_ns": entry.started_wall_ns,
-                                "experiments": entry.experiments, "outcome": entry.outcome} for entry in entries], indent=2))  # fmt: skip
+        click.echo(
+            json.dumps(
+                [
+                    {
+                        "run": entry.run,
+                        "started_wall_ns": entry.started_wall_ns,
+                        "experiments": entry.experiments,
+                        "outcome": entry.outcome,
+                    }
+                    for entry in entries
+                ],
+                indent=2,
+            )
+        )
         return
     for entry in entries:
         when = datetime.fromtimestamp(entry.started_wall_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from core.errors import CallError
 from core.judge import RunVerdict, judge
 from core.loader import parse_experiments, parse_inventory
-from core.records import Opened, Outcome, OutageEnded, ProbeStarted, Record, RunStarted
+from core.records import Opened, OutageEnded, Outcome, ProbeStarted, Record, RunStarted
 from core.truth import Comparison, compare
 from dashboards.report.document import to_document
 from dashboards.report.markdown import to_markdown
@@ -69,7 +69,7 @@ def judge_run(run: RunDirectory, captured: bool) -> Judged:
 
 
 def _compare(run: RunDirectory, records: list[Record]) -> tuple[Comparison, ...]:
-    from probe.capture import answers_by_port  # noqa: PLC0415  only a run that has just been made has captures
+    from probe.capture import answers_by_port
 
     found: list[Comparison] = []
     for probe in (record for record in records if isinstance(record, ProbeStarted)):

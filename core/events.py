@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from core.experiment import Experiment
 from core.inventory import Inventory
@@ -65,7 +66,6 @@ class VantageOutcome:
     kernel_dropped: int
     open_ns: int
     self_inflicted: int
-    losses_known: bool
     unknown: str
 
     @property
@@ -106,7 +106,9 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
         if experiment.faults and injected:
             seen = {step.fault for step in mine if step.phase is FaultPhase.PROVEN}
             later = next((other.name for other in experiments if other.reverts == experiment.name), "")
-            starts.append((min(injected), experiment, "failover", later, seen >= {fault.name for fault in experiment.faults}))
+            starts.append(
+                (min(injected), experiment, "failover", later, seen >= {fault.name for fault in experiment.faults})
+            )
         own_failback = experiment.faults and not any(other.reverts == experiment.name for other in experiments)
         if reverting and (own_failback or experiment.reverts):
             seen = {step.fault for step in mine if step.phase is FaultPhase.REVERT_PROVEN}
@@ -124,7 +126,19 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
         first_ns = min((merged.first_recovery_ns - at_ns for merged in recoveries), default=None)
         full_ns = max((merged.last_recovery_ns - at_ns for merged in recoveries), default=None)
         found.append(
-            Event(experiment.name, experiment.title, kind, pair, faults, at_ns, until_ns, proven, outcomes, first_ns, full_ns)
+            Event(
+                experiment.name,
+                experiment.title,
+                kind,
+                pair,
+                faults,
+                at_ns,
+                until_ns,
+                proven,
+                outcomes,
+                first_ns,
+                full_ns,
+            )
         )
     return tuple(found)
 
@@ -133,7 +147,9 @@ def _end(records: Sequence[Record]) -> int:
     """Return when observation ended: the end of the last phase of the runner, or the last record."""
     phases = [record.t_ns for record in records if isinstance(record, ExperimentPhase)]
     stops = [record.t_ns for record in records if isinstance(record, ProbeStopped)]
-    return min(stops, default=max([record.t_ns for record in records], default=0)) if stops or not phases else max(phases)
+    return (
+        min(stops, default=max([record.t_ns for record in records], default=0)) if stops or not phases else max(phases)
+    )
 
 
 @dataclass
@@ -146,67 +162,87 @@ class _SlotView:
     silent_since_ns: int = 0
 
 
-def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) -> VantageOutcome:
-    slots: dict[int, _SlotView] = {}
-    before: dict[int, tuple[str, str, str]] = {}
-    alive: set[str] = set()
-    drops: Counter[str] = Counter()
-    dropped: set[str] = set()
-    restarted = kernel_dropped = 0
-    outages: list[OutageEnded] = []
-    summaries: list[int] = []
-    taken = False
-    for record in records:
-        if getattr(record, "vantage", None) != name or record.t_ns > until_ns:
-            continue
-        if record.t_ns >= at_ns and not taken:
-            taken = True
-            before = {number: slot.answer for number, slot in slots.items() if slot.alive}
-            alive = {slot.session for slot in slots.values() if slot.alive}
+class _VantageFold:
+    """Goes through one vantage's records in order of time; from `at_ns` on, what happens is the event's doing."""
+
+    def __init__(self, at_ns: int) -> None:
+        self._at_ns = at_ns
+        self._begun = False
+        self.slots: defaultdict[int, _SlotView] = defaultdict(_SlotView)
+        self.before: list[tuple[str, str, str]] = []
+        self.alive: set[str] = set()
+        self.dropped: set[str] = set()
+        self.causes: Counter[str] = Counter()
+        self.restarted = 0
+        self.kernel_dropped = 0
+        self.outages: list[OutageEnded] = []
+        self.summaries: list[int] = []
+
+    def take(self, record: Record) -> None:
+        """Take in the next record."""
+        if record.t_ns >= self._at_ns and not self._begun:
+            self._begun = True
+            living = [slot for slot in self.slots.values() if slot.alive]
+            self.before = [slot.answer for slot in living]
+            self.alive = {slot.session for slot in living}
         match record:
             case Opened() if not record.held_kernel:
-                slots.setdefault(record.slot, _SlotView())
-                slots[record.slot].session, slots[record.slot].alive = record.session, True
-                restarted += taken
+                slot = self.slots[record.slot]
+                slot.session, slot.alive = record.session, True
+                self.restarted += self._begun
             case Answer():
-                slots.setdefault(record.slot, _SlotView()).answer = (record.site, record.node, record.nat_pool)
-            case Drop() if record.held_kernel:
-                kernel_dropped += taken
+                self.slots[record.slot].answer = (record.site, record.node, record.nat_pool)
             case Drop():
-                slots.setdefault(record.slot, _SlotView()).alive = False
-                slots[record.slot].answer = ("", "", "")
-                if record.session in alive and record.session not in dropped:
-                    dropped.add(record.session)
-                    drops[record.cause] += 1
-            case OutageBegan() if record.clock is Clock.DATA_PLANE:
-                slots.setdefault(record.slot, _SlotView()).silent_since_ns = record.last_sent_ns
-            case OutageEnded():
-                if record.clock is Clock.DATA_PLANE:
-                    slots.setdefault(record.slot, _SlotView()).silent_since_ns = 0
-                if taken and record.s_b_ns >= at_ns:
-                    outages.append(record)
+                self._drop(record)
+            case OutageBegan() | OutageEnded():
+                self._outage(record)
             case Summary():
-                summaries.append(record.t_ns)
+                self.summaries.append(record.t_ns)
             case _:
                 pass
-    silent = [until_ns - slot.silent_since_ns for slot in slots.values() if slot.silent_since_ns]
+
+    def _drop(self, record: Drop) -> None:
+        if record.held_kernel:
+            self.kernel_dropped += self._begun
+            return
+        slot = self.slots[record.slot]
+        slot.alive, slot.answer = False, ("", "", "")
+        if record.session in self.alive and record.session not in self.dropped:
+            self.dropped.add(record.session)
+            self.causes[record.cause] += 1
+
+    def _outage(self, record: OutageBegan | OutageEnded) -> None:
+        if record.clock is Clock.DATA_PLANE:
+            self.slots[record.slot].silent_since_ns = 0 if isinstance(record, OutageEnded) else record.last_sent_ns
+        if isinstance(record, OutageEnded) and self._begun and record.s_b_ns >= self._at_ns:
+            self.outages.append(record)
+
+
+def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) -> VantageOutcome:
+    fold = _VantageFold(at_ns)
+    for record in records:
+        if record.t_ns > until_ns:
+            break
+        if getattr(record, "vantage", None) == name:
+            fold.take(record)
+    slots, outages = fold.slots.values(), fold.outages
+    silent = [until_ns - slot.silent_since_ns for slot in slots if slot.silent_since_ns]
     return VantageOutcome(
         vantage=name,
-        before=_who(before.values()),
-        after=_who(slot.answer for slot in slots.values() if slot.alive),
+        before=_who(fold.before),
+        after=_who(slot.answer for slot in slots if slot.alive),
         data_plane=merge(outage for outage in outages if outage.clock is Clock.DATA_PLANE),
         new_connections=_worst(outages, Clock.NEW_CONNECTIONS),
         held_kernel=_worst(outages, Clock.HELD_KERNEL),
-        alive=len(alive),
-        survived=len(alive) - len(dropped),
-        dropped=dict(sorted(drops.items())),
-        restarted=restarted,
-        alive_at_end=sum(slot.alive for slot in slots.values()),
-        kernel_dropped=kernel_dropped,
+        alive=len(fold.alive),
+        survived=len(fold.alive) - len(fold.dropped),
+        dropped=dict(sorted(fold.causes.items())),
+        restarted=fold.restarted,
+        alive_at_end=sum(slot.alive for slot in slots),
+        kernel_dropped=fold.kernel_dropped,
         open_ns=max(silent, default=0),
         self_inflicted=sum(outage.self_inflicted for outage in outages),
-        losses_known=bool(summaries),
-        unknown=_unknown(summaries, alive, at_ns, until_ns),
+        unknown=_unknown(fold.summaries, fold.alive, at_ns, until_ns),
     )
 
 
@@ -225,5 +261,5 @@ def _unknown(summaries: Sequence[int], alive: set[str], at_ns: int, until_ns: in
     if not alive:
         return "no session was alive at the event"
     inside = [at_ns, *(t_ns for t_ns in summaries if at_ns <= t_ns <= until_ns), until_ns]
-    gap_ns = max(later - earlier for earlier, later in zip(inside, inside[1:], strict=False))
+    gap_ns = max(later - earlier for earlier, later in pairwise(inside))
     return f"telemetry is missing for {gap_ns / 1e9:.1f} s" if gap_ns > FRESH_NS else ""

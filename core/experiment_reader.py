@@ -14,8 +14,14 @@ from core.yaml_nodes import Mapping, Problems
 
 KEYS = ("name", "title", "steady_state", "faults", "reverts", "hold_s", "lease_s", "settle_s", "expectations", "abort")
 EXPECTATION_KEYS = (
-    "vantages", "site", "node", "nat_pool", "sessions", "outage_upper_s", "new_connections_upper_s",
-)  # fmt: skip
+    "vantages",
+    "site",
+    "node",
+    "nat_pool",
+    "sessions",
+    "outage_upper_s",
+    "new_connections_upper_s",
+)
 LONGEST_S = 3600
 LEASE_MARGIN_S = 5
 Arguments = typing.Mapping[str, Argument]
@@ -43,7 +49,9 @@ def read_experiment(
     complete = name is not None and title is not None and steady is not None
     if problems or not complete or hold_s is None or settle_s is None or lease_s is None:
         return None
-    assert name is not None and title is not None and steady is not None
+    assert name is not None
+    assert title is not None
+    assert steady is not None
     return Experiment(
         name, title, steady, faults, reverts, hold_s, lease_s, settle_s, expectations, abort, problems.source
     )
@@ -56,8 +64,12 @@ def _lease(reader: Reader, hold_s: float | None) -> float | None:
         return 0.0
     lease_s = reader.number("lease_s", 1, LONGEST_S)
     if lease_s is not None and hold_s is not None and lease_s < hold_s + LEASE_MARGIN_S:
-        reader.problem(reader.line_of("lease_s"), "lease_s", f"is {lease_s:g}, too short for hold_s {hold_s:g}",
-                       f"at least hold_s + {LEASE_MARGIN_S}")  # fmt: skip
+        reader.problem(
+            reader.line_of("lease_s"),
+            "lease_s",
+            f"is {lease_s:g}, too short for hold_s {hold_s:g}",
+            f"at least hold_s + {LEASE_MARGIN_S}",
+        )
     return lease_s
 
 
@@ -97,8 +109,12 @@ def _faults(reader: Reader, inventory: Inventory) -> tuple[Fault, ...]:
         driver = section.choice("driver", DRIVERS, "driver")
         target = section.choice("target", inventory.hosts, "host of the inventory")
         if target is not None and target not in inventory.allowed_targets:
-            section.problem(section.line_of("target"), "target", f"{target} may not be touched",
-                            f"allowed_targets of the inventory: {', '.join(sorted(inventory.allowed_targets)) or 'none'}")  # fmt: skip
+            section.problem(
+                section.line_of("target"),
+                "target",
+                f"{target} may not be touched",
+                f"allowed_targets of the inventory: {', '.join(sorted(inventory.allowed_targets)) or 'none'}",
+            )
         at_s = section.number("at_s", 0, LONGEST_S, 0.0)
         arguments = _arguments(section, DRIVERS[driver]) if driver else {}
         if name and driver and target and at_s is not None:
@@ -106,9 +122,7 @@ def _faults(reader: Reader, inventory: Inventory) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _arguments(
-    fault: Reader, wanted: Arguments
-) -> dict[str, str | int | float | bool | tuple[str, ...]]:
+def _arguments(fault: Reader, wanted: Arguments) -> dict[str, str | int | float | bool | tuple[str, ...]]:
     section = fault.section("arguments", f"a mapping with {', '.join(wanted)}")
     arguments: dict[str, str | int | float | bool | tuple[str, ...]] = {}
     if section is None:
@@ -151,8 +165,12 @@ def _expectations(reader: Reader, inventory: Inventory) -> tuple[Expectation, ..
         vantages = _vantages(section, inventory)
         taken = {vantage for expectation in expectations for vantage in expectation.vantages}
         for vantage in taken.intersection(vantages):
-            section.problem(section.line_of("vantages"), "vantages", f"{vantage} is in an expectation above",
-                            "each vantage in one expectation")  # fmt: skip
+            section.problem(
+                section.line_of("vantages"),
+                "vantages",
+                f"{vantage} is in an expectation above",
+                "each vantage in one expectation",
+            )
         if not any(section.has(key) for key in EXPECTATION_KEYS[1:]):
             section.problem(section.line, "", "expects nothing", ", ".join(EXPECTATION_KEYS[1:]))
         kind = section.choice("sessions", Sessions, "such word") if section.has("sessions") else None
@@ -183,6 +201,3 @@ def _abort(reader: Reader, inventory: Inventory) -> tuple[Abort, ...]:
         if outage_s is not None and stale_s is not None:
             conditions.append(Abort(vantages, outage_s, stale_s))
     return tuple(conditions)
-
-
-

@@ -73,11 +73,19 @@ def _pool(site: Reader, site_name: str, pools: list[tuple[str, str, IPv4Network]
     for other_site, other, taken in pools:
         if network.overlaps(taken):
             line = section.line_of("network")
-            section.problem(line, "network", f"{network} overlaps NAT pool {other} of site {other_site} ({taken})",
-                            "a network that no other NAT pool overlaps")  # fmt: skip
+            section.problem(
+                line,
+                "network",
+                f"{network} overlaps NAT pool {other} of site {other_site} ({taken})",
+                "a network that no other NAT pool overlaps",
+            )
         if name == other:
-            section.problem(section.line_of("name"), "name", f"{name} is the NAT pool of site {other_site} too",
-                            "a name that no other NAT pool has")  # fmt: skip
+            section.problem(
+                section.line_of("name"),
+                "name",
+                f"{name} is the NAT pool of site {other_site} too",
+                "a name that no other NAT pool has",
+            )
     pools.append((site_name, name, network))
     return NatPool(name, network)
 
@@ -97,8 +105,12 @@ def _nodes(
         for line, text in node.names("addresses", "a list of IPv4 addresses"):
             address = node.checked_address(text, "addresses", line)
             if address is not None and shown.setdefault(address, name) != name:
-                node.problem(line, "addresses", f"{address} is an address of node {shown[address]} too",
-                             "addresses that no other node has")  # fmt: skip
+                node.problem(
+                    line,
+                    "addresses",
+                    f"{address} is an address of node {shown[address]} too",
+                    "addresses that no other node has",
+                )
             if address is not None:
                 addresses.append(address)
         if host is not None:

@@ -113,11 +113,21 @@ def _checks(expectation: Expectation) -> list[tuple[str, Check]]:
     if expectation.sessions is not None:
         checks.append((f"sessions {expectation.sessions}", _SESSIONS[expectation.sessions]))
     if expectation.outage_upper_s is not None:
-        checks.append((f"data-plane outage below {expectation.outage_upper_s:g} s", _below(
-            expectation.outage_upper_s, lambda outcome: outcome.data_plane.worst if outcome.data_plane else None)))  # fmt: skip
+        checks.append(
+            (
+                f"data-plane outage below {expectation.outage_upper_s:g} s",
+                _below(
+                    expectation.outage_upper_s, lambda outcome: outcome.data_plane.worst if outcome.data_plane else None
+                ),
+            )
+        )
     if expectation.new_connections_upper_s is not None:
-        checks.append((f"new connections within {expectation.new_connections_upper_s:g} s", _below(
-            expectation.new_connections_upper_s, lambda outcome: outcome.new_connections)))  # fmt: skip
+        checks.append(
+            (
+                f"new connections within {expectation.new_connections_upper_s:g} s",
+                _below(expectation.new_connections_upper_s, lambda outcome: outcome.new_connections),
+            )
+        )
     return checks
 
 
@@ -159,7 +169,10 @@ def _survive(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
     if drops:
         low, high = wilson(drops, alive)
         return False, f"{drops} of {alive} dropped (95 %: {low:.1%} to {high:.1%}){_causes(outcomes)}"
-    return not silent, f"0 of {alive} dropped (95 %: < {none_of(alive):.1%}){' but not all answer again' if silent else ''}"
+    return (
+        not silent,
+        f"0 of {alive} dropped (95 %: < {none_of(alive):.1%}){' but not all answer again' if silent else ''}",
+    )
 
 
 def _untouched(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:

@@ -151,11 +151,22 @@ class Tracker:
         # What our own lateness could explain alone is not held against the network.
         explained = self._slip_ns > self._period_ns and s_b1_ns - s_a1_ns <= self._slip_ns
         ended = OutageEnded(
-            t_ns=r_b_ns, vantage=vantage, slot=slot, clock=clock, s_a_ns=s_a_ns, r_a_ns=r_a_ns, s_a1_ns=s_a1_ns,
-            s_b1_ns=max(s_b1_ns, s_a1_ns) if lost else s_a1_ns, s_b_ns=s_b_ns, r_b_ns=r_b_ns, lost=lost,
-            skipped=self._skipped, slip_ns=self._slip_ns, self_inflicted=lost < LOSSES_IN_A_ROW or explained,
+            t_ns=r_b_ns,
+            vantage=vantage,
+            slot=slot,
+            clock=clock,
+            s_a_ns=s_a_ns,
+            r_a_ns=r_a_ns,
+            s_a1_ns=s_a1_ns,
+            s_b1_ns=max(s_b1_ns, s_a1_ns) if lost else s_a1_ns,
+            s_b_ns=s_b_ns,
+            r_b_ns=r_b_ns,
+            lost=lost,
+            skipped=self._skipped,
+            slip_ns=self._slip_ns,
+            self_inflicted=lost < LOSSES_IN_A_ROW or explained,
             same_session=self._same_session,
-        )  # fmt: skip
+        )
         tail = [(s_ns, 0) for _, s_ns in list(self._attempts)[-SHOWN_EACH_END:] if s_ns < s_b_ns]
         around = dict([(s_a_ns, r_a_ns), *self._shown, *tail])
         around = {s_ns: received for s_ns, received in around.items() if s_ns < s_b_ns} | {s_b_ns: r_b_ns}

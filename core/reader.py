@@ -147,7 +147,9 @@ class Reader:
         if value is None:
             return None
         if not isinstance(value, Mapping) or not value.entries:
-            self.problem(value.line, key, f"is {describe(value) if not isinstance(value, Mapping) else 'empty'}", allowed)
+            self.problem(
+                value.line, key, f"is {describe(value) if not isinstance(value, Mapping) else 'empty'}", allowed
+            )
             return None
         return Reader(value, join(self.path, key), self.problems)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from core.outage import Interval, interval
 from core.records import Clock, OutageEnded
@@ -49,9 +50,5 @@ def _gap(instants: Sequence[int], outage: OutageEnded) -> int | None:
     first = max(0, bisect_right(instants, outage.s_a_ns) - 1)
     last = min(len(instants), bisect_left(instants, outage.r_b_ns) + 2)
     around = instants[first:last]
-    gaps = [
-        later - earlier
-        for earlier, later in zip(around, around[1:], strict=False)
-        if earlier < outage.s_b_ns and later > outage.s_a_ns
-    ]
+    gaps = [later - earlier for earlier, later in pairwise(around) if earlier < outage.s_b_ns and later > outage.s_a_ns]
     return max(gaps, default=None)

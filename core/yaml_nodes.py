@@ -247,7 +247,7 @@ _TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def trap(scalar: Scalar) -> str | None:
-    """Return why a scalar without quotes is not what it seems, or None. True and false are traps to all but booleans."""
+    """Return why a scalar without quotes is not what it seems, or None."""
     if scalar.plain:
         for pattern, why in _TRAPS:
             if pattern.fullmatch(scalar.text):

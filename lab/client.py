@@ -18,9 +18,15 @@ from core.errors import CallError, PrivilegeError, VipchaosError
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = {
-    "ip": "iproute2", "nft": "nftables", "bird": "bird2", "birdc": "bird2", "keepalived": "keepalived",
-    "conntrackd": "conntrackd", "unshare": "util-linux", "nsenter": "util-linux",
-}  # fmt: skip
+    "ip": "iproute2",
+    "nft": "nftables",
+    "bird": "bird2",
+    "birdc": "bird2",
+    "keepalived": "keepalived",
+    "conntrackd": "conntrackd",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+}
 SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 UP_WITHIN_S = 60.0
 DOWN_WITHIN_S = 10.0
@@ -47,13 +53,17 @@ def preflight() -> list[str]:
     Raises PrivilegeError that names every missing tool with its package, or the missing right.
     """
     path = environment()["PATH"]
-    missing = sorted({f"{tool} (package {package})" for tool, package in TOOLS.items() if not shutil.which(tool, path=path)})
+    missing = sorted(
+        {f"{tool} (package {package})" for tool, package in TOOLS.items() if not shutil.which(tool, path=path)}
+    )
     if missing:
         raise PrivilegeError(f"the lab needs {', '.join(missing)}: install with `make setup` or apt-get install")
     options = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid():
         options = ["--user", "--map-root-user", *options]
-    tried = subprocess.run(["unshare", *options, "true"], capture_output=True, text=True, env=environment(), check=False)
+    tried = subprocess.run(
+        ["unshare", *options, "true"], capture_output=True, text=True, env=environment(), check=False
+    )
     if tried.returncode:
         right = "user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces) or root"
         raise PrivilegeError(f"the lab needs {right if os.geteuid() else 'CAP_SYS_ADMIN'}: {tried.stderr.strip()}")
@@ -74,7 +84,18 @@ class Lab:
         """Return the command that runs `argv` in the lab: in the namespace of `node`, or among all of them."""
         user = ["--user", "--preserve-credentials"] if self.rootless else []
         inner = ["ip", "netns", "exec", node, *argv] if node else list(argv)
-        return ["nsenter", "--target", str(self.pid), *user, "--mount", "--net", "--pid", f"--wd={Path.cwd()}", "--", *inner]
+        return [
+            "nsenter",
+            "--target",
+            str(self.pid),
+            *user,
+            "--mount",
+            "--net",
+            "--pid",
+            f"--wd={Path.cwd()}",
+            "--",
+            *inner,
+        ]
 
     def alive(self) -> bool:
         """Whether the holder still runs."""
@@ -84,8 +105,12 @@ class Lab:
         """Return what the lab looks like now (see lab.status.Status). Raises LabError when it cannot be entered."""
         done = subprocess.run(
             self.enter_argv(None, [sys.executable, "-m", "lab.status"]),
-            capture_output=True, text=True, env=environment(), timeout=30, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            env=environment(),
+            timeout=30,
+            check=False,
+        )
         if done.returncode:
             raise LabError(f"lab {self.name}: cannot be entered: {done.stderr.strip()[-300:]}")
         found: dict[str, object] = json.loads(done.stdout)
@@ -137,9 +162,15 @@ def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] 
     argv += [] if lifeline is None else ["--lifeline", str(lifeline)]
     with state_file.with_suffix(".log").open("wb") as log:
         outer = subprocess.Popen(
-            argv, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env=environment(), start_new_session=True, cwd=ROOT,
-        )  # fmt: skip
+            argv,
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment(),
+            start_new_session=True,
+            cwd=ROOT,
+        )
     os.close(write_end)
     try:
         pid = _holder_pid(outer)

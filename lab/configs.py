@@ -216,8 +216,18 @@ def _command(node: str, daemon: str, python: str) -> list[str]:
         case "bird":
             return ["bird", "-f", "-c", f"{base}.conf", "-s", f"/run/bird/{node}.ctl"]
         case "keepalived":
-            return ["keepalived", "-n", "-l", "-P", "-f", f"{base}.conf", "-p", f"{base}.parent.pid",
-                    "-r", f"{base}.vrrp.pid"]  # fmt: skip
+            return [
+                "keepalived",
+                "-n",
+                "-l",
+                "-P",
+                "-f",
+                f"{base}.conf",
+                "-p",
+                f"{base}.parent.pid",
+                "-r",
+                f"{base}.vrrp.pid",
+            ]
         case "conntrackd":
             return ["conntrackd", "-C", f"{base}.conf"]
         case "reflector":

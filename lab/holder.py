@@ -44,10 +44,12 @@ def build() -> None:
         links.add_check_route(site.router, site.router_address, site.floating)
     for node in topology.NODES:
         subprocess.run(["ip", "netns", "exec", node, "nft", "-f", f"{configs.RUN}/{node}.nft"], check=True)
-    starts = [subprocess.Popen([f"{configs.RUN}/start/{node}.{daemon}"]) for node, daemon in topology.DAEMONS]
-    for start in starts:
+    starts = [
+        (node, daemon, subprocess.Popen([f"{configs.RUN}/start/{node}.{daemon}"])) for node, daemon in topology.DAEMONS
+    ]
+    for node, daemon, start in starts:
         if start.wait():
-            raise OSError(f"{start.args}: a daemon did not start; its words: {configs.RUN}/*.out")
+            raise OSError(f"{node}.{daemon} did not start; its words are in {configs.RUN}/{node}.{daemon}.out")
 
 
 def _mount_tmpfs(target: str) -> None:

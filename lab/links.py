@@ -12,9 +12,12 @@ from lab.topology import Link
 
 
 def build(
-    namespaces: Iterable[str], links: Iterable[Link], bridges: Iterable[str], gateways: Mapping[str, str],
+    namespaces: Iterable[str],
+    links: Iterable[Link],
+    bridges: Iterable[str],
+    gateways: Mapping[str, str],
     sysctls: Mapping[str, Mapping[str, str]],
-) -> None:  # fmt: skip
+) -> None:
     """Make all namespaces, veth pairs, bridges ("br") and default routes, and set the kernel settings.
 
     Settings are written before any interface exists, because an interface takes its own from "default".
@@ -41,9 +44,7 @@ def build(
 
 def _connect(handles: Mapping[str, NetNS], link: Link, bridges: frozenset[str]) -> None:
     first = handles[link.a]
-    first.link(
-        "add", ifname=link.a_interface, kind="veth", peer={"ifname": link.b_interface, "net_ns_fd": link.b}
-    )
+    first.link("add", ifname=link.a_interface, kind="veth", peer={"ifname": link.b_interface, "net_ns_fd": link.b})
     ends = ((link.a, link.a_interface, link.a_address), (link.b, link.b_interface, link.b_address))
     for node, interface, address in ends:
         handle = handles[node]

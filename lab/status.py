@@ -50,8 +50,10 @@ def look() -> Status:
         router: len(re.findall(r"\bFull/", _birdc(router, "show", "ospf", "neighbors", "ospf1"))) for router in ROUTERS
     }
     announced = tuple(
-        site.name for site in SITES if re.search(r"^rhi\s+Static\s+\S+\s+up\b", _birdc(site.router, "show", "protocols"), re.M)
-    )  # fmt: skip
+        site.name
+        for site in SITES
+        if re.search(r"^rhi\s+Static\s+\S+\s+up\b", _birdc(site.router, "show", "protocols"), re.MULTILINE)
+    )
     pools = {node: _pool(node) for node in NODES}
     next_hops = {router: _next_hop(router) for router in ACCESS}
     answered = {client: ask(client) for client in CLIENTS}

@@ -63,9 +63,16 @@ def run_agent(config: AgentConfig) -> None:
     now_ns = time.monotonic_ns()
     engine = RawEngine(config.inventory, vantage, config.run, now_ns)
     journal.append(
-        ProbeStarted(now_ns, time.time_ns(), vantage.name, engine.name, vantage.sessions,
-                     round(vantage.period_s * 1e9), SYN_PERIOD_NS)
-    )  # fmt: skip
+        ProbeStarted(
+            now_ns,
+            time.time_ns(),
+            vantage.name,
+            engine.name,
+            vantage.sessions,
+            round(vantage.period_s * 1e9),
+            SYN_PERIOD_NS,
+        )
+    )
     for table in engine.stale_rules:
         journal.append(Note(now_ns, vantage.name, f"removed the rule that a dead probe left behind: table {table}"))
     kernel = KernelSession(config.inventory, vantage.name, journal.append)

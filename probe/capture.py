@@ -26,9 +26,26 @@ def command(path: Path, vip: Vip) -> list[str]:
     """Return the command that captures what the VIP answers, resets left out, into `path` until it is terminated."""
     answers = f"src host {vip.address} and tcp src port {vip.port} and tcp[13] & 4 == 0"
     return [
-        "tcpdump", "-i", "any", "-y", "LINUX_SLL", "-n", "-p", "-Q", "in", "-s", "72", "-B", "16384", "-Z", "root",
-        "--time-stamp-precision=nano", "-w", str(path), answers,
-    ]  # fmt: skip
+        "tcpdump",
+        "-i",
+        "any",
+        "-y",
+        "LINUX_SLL",
+        "-n",
+        "-p",
+        "-Q",
+        "in",
+        "-s",
+        "72",
+        "-B",
+        "16384",
+        "-Z",
+        "root",
+        "--time-stamp-precision=nano",
+        "-w",
+        str(path),
+        answers,
+    ]
 
 
 def answers_by_port(path: Path, wall_offset_ns: int) -> dict[int, Sequence[int]]:

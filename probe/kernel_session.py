@@ -60,7 +60,9 @@ class KernelSession(threading.Thread):
         source, port = connection.getsockname()
         name = f"{self._vantage}-kernel-{self._restart}"
         self._record(
-            Opened(opened_ns, self._vantage, -2, name, source, port, opened_ns - began_ns, self._restart, held_kernel=True)
+            Opened(
+                opened_ns, self._vantage, -2, name, source, port, opened_ns - began_ns, self._restart, held_kernel=True
+            )
         )
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setblocking(False)
@@ -76,9 +78,7 @@ class KernelSession(threading.Thread):
             return
         now_ns = time.monotonic_ns()
         self._same_session = False
-        self._record(
-            Drop(now_ns, self._vantage, -2, name, cause, detail, now_ns - opened_ns, held_kernel=True)
-        )
+        self._record(Drop(now_ns, self._vantage, -2, name, cause, detail, now_ns - opened_ns, held_kernel=True))
 
     def _talk(self, connection: socket.socket) -> tuple[DropCause | None, str]:
         """Ask and wait for the answer, in turn; return why it ended. Raises OSError as the kernel tells it."""
@@ -111,9 +111,21 @@ class KernelSession(threading.Thread):
         if before_ns and now_ns - before_ns > STALL_NS:
             self._record(
                 OutageEnded(
-                    t_ns=now_ns, vantage=self._vantage, slot=-2, clock=Clock.HELD_KERNEL, s_a_ns=before_ns,
-                    r_a_ns=before_ns, s_a1_ns=asked_ns, s_b1_ns=now_ns, s_b_ns=now_ns, r_b_ns=now_ns, lost=1, skipped=0,
-                    slip_ns=0, self_inflicted=False, same_session=self._same_session,
-                )  # fmt: skip
+                    t_ns=now_ns,
+                    vantage=self._vantage,
+                    slot=-2,
+                    clock=Clock.HELD_KERNEL,
+                    s_a_ns=before_ns,
+                    r_a_ns=before_ns,
+                    s_a1_ns=asked_ns,
+                    s_b1_ns=now_ns,
+                    s_b_ns=now_ns,
+                    r_b_ns=now_ns,
+                    lost=1,
+                    skipped=0,
+                    slip_ns=0,
+                    self_inflicted=False,
+                    same_session=self._same_session,
+                )
             )
         self._same_session = True

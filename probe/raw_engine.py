@@ -58,11 +58,19 @@ class RawEngine:
         self._syn = Template(source, vip.address, vip.port, syn=True)
         self._other = Template(source, vip.address, vip.port, syn=False)
         self._period_ns = round(vantage.period_s * 1e9)
-        self._free = deque(self._block.ports[: -SYN_PORTS])
+        self._free = deque(self._block.ports[:-SYN_PORTS])
         self._by_port: dict[int, Slot] = {}
         self._slots = [
-            Slot(number, vantage.name, inventory, self._period_ns, str(source), self._transmit, self._take_port,
-                 self._may_trace)  # fmt: skip
+            Slot(
+                number,
+                vantage.name,
+                inventory,
+                self._period_ns,
+                str(source),
+                self._transmit,
+                self._take_port,
+                self._may_trace,
+            )
             for number in range(vantage.sessions)
         ]
         for slot in self._slots:
@@ -153,7 +161,7 @@ class RawEngine:
         fresh.attempt += 1
         fresh.sent += 1
         port = fresh.ports[fresh.attempt % len(fresh.ports)]
-        isn = random.getrandbits(32)  # noqa: S311  as in Slot
+        isn = random.getrandbits(32)
         fresh.pending[port] = (fresh.attempt, isn)
         fresh.order.append(port)
         if len(fresh.order) > SYN_KEPT:
@@ -170,7 +178,9 @@ class RawEngine:
         if segment.ack != (isn + 1) & 0xFFFFFFFF:
             return []
         del self._fresh.pending[arrived.port]
-        reset = Segment(segment.ack, (segment.seq + 1) & 0xFFFFFFFF, Flag.RST | Flag.ACK, 0, b"", attempt, segment.tsval)
+        reset = Segment(
+            segment.ack, (segment.seq + 1) & 0xFFFFFFFF, Flag.RST | Flag.ACK, 0, b"", attempt, segment.tsval
+        )
         self._transmit(arrived.port, reset, 0, 0)
         self._fresh.answered += 1
         return list(self._fresh.tracker.answered(attempt, r_ns))

@@ -11,6 +11,7 @@ import re
 import selectors
 import signal
 import socket
+import sys
 from dataclasses import dataclass
 
 LONGEST_LINE = 64
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7000)
     parser.add_argument("--bind", default="0.0.0.0")  # noqa: S104  it stands behind the VIP
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with socket.create_server((arguments.bind, arguments.port), backlog=1024) as listener:
         reflector = Reflector(arguments.name, listener)
         while True:

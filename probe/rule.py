@@ -1,4 +1,4 @@
-"""The rule that keeps the vantage's kernel from resetting raw sessions: tagged, scoped, and found again when left behind.
+"""The rule that keeps the vantage's kernel from resetting raw sessions: tagged, scoped, found again when left behind.
 
 The kernel knows no socket for a raw session, so it would answer every segment of it by a reset. One nftables table
 drops what comes from the VIP to the probe's own ports before the kernel's TCP sees it; the packet socket, which taps

@@ -45,8 +45,8 @@ class Counts:
 class Slot:
     """One of the held sessions of a vantage. Driven by `due`, `arrived` and `icmp`; sends through `transmit`.
 
-    `transmit(port, segment, ttl, ip_id)` puts a segment on the wire; `take_port()` gives a fresh source port; `may_trace()` says whether
-    a path trace may begin now, so that traces of many slots do not come in one burst.
+    `transmit(port, segment, ttl, ip_id)` puts a segment on the wire; `take_port()` gives a fresh source port;
+    `may_trace()` says whether a path trace may begin now, so that traces of many slots do not come in one burst.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Slot:
 
     def _open(self, now_ns: int, slip_ns: int) -> None:
         self.port = self._take_port()
-        self._session = Session(random.getrandbits(32))  # noqa: S311  an ISN against stray packets, not against attackers
+        self._session = Session(random.getrandbits(32))
         self._line = b""
         attempt = self._count(now_ns, slip_ns)
         self._perform(self._session.connect(now_ns, attempt), now_ns)
@@ -205,9 +205,19 @@ class Slot:
         self._traced_ns = 0
         self._trace = None
         self._hops = ()
-        self.answer = replace(self.answer, session=self.session_name, site="", nat_pool="", nat_address="", server="",
-                              node="", node_known_by=KnownBy.UNKNOWN)  # fmt: skip
-        return Opened(now_ns, self._vantage, self.number, self.session_name, self._source, self.port, rtt_ns, self._restarts)
+        self.answer = replace(
+            self.answer,
+            session=self.session_name,
+            site="",
+            nat_pool="",
+            nat_address="",
+            server="",
+            node="",
+            node_known_by=KnownBy.UNKNOWN,
+        )
+        return Opened(
+            now_ns, self._vantage, self.number, self.session_name, self._source, self.port, rtt_ns, self._restarts
+        )
 
     def _dropped(self, dropped: Dropped, now_ns: int) -> list[Record]:
         session = self._session
@@ -221,7 +231,9 @@ class Slot:
         opened_ns, self._opened_ns = self._opened_ns, 0
         self.tracker.session_changed()
         return [
-            Drop(now_ns, self._vantage, self.number, self.session_name, dropped.cause, dropped.detail, now_ns - opened_ns)
+            Drop(
+                now_ns, self._vantage, self.number, self.session_name, dropped.cause, dropped.detail, now_ns - opened_ns
+            )
         ]
 
     def _heard_line(self, data: bytes, now_ns: int) -> list[Record]:

@@ -56,9 +56,19 @@ class Template:
         _WINDOW.pack_into(buffer, 34, window)
         _STAMPS.pack_into(buffer, self._stamps_at, tsval, tsecr)
         total = (
-            self._sum + source_port + (seq >> 16) + (seq & 0xFFFF) + (ack >> 16) + (ack & 0xFFFF) + flags + window
-            + (tsval >> 16) + (tsval & 0xFFFF) + (tsecr >> 16) + (tsecr & 0xFFFF)
-        )  # fmt: skip
+            self._sum
+            + source_port
+            + (seq >> 16)
+            + (seq & 0xFFFF)
+            + (ack >> 16)
+            + (ack & 0xFFFF)
+            + flags
+            + window
+            + (tsval >> 16)
+            + (tsval & 0xFFFF)
+            + (tsecr >> 16)
+            + (tsecr & 0xFFFF)
+        )
         if payload:
             padded = payload if len(payload) % 2 == 0 else payload + b"\0"
             # The pseudo header has the length of the segment in it.

@@ -25,9 +25,7 @@ class BirdDriver:
         del prior
         return run([*_birdc(arguments), "enable", str(arguments["protocol"])])
 
-    def is_out(
-        self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]
-    ) -> tuple[bool | None, str]:
+    def is_out(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> tuple[bool | None, str]:
         """See `Driver.is_out`: the protocol's state in `show protocols`."""
         del prior
         protocol = str(arguments["protocol"])

@@ -26,9 +26,7 @@ class LinkDriver:
         del prior
         return run(["ip", "link", "set", "dev", str(arguments["interface"]), "up"])
 
-    def is_out(
-        self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]
-    ) -> tuple[bool | None, str]:
+    def is_out(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> tuple[bool | None, str]:
         """See `Driver.is_out`: read back from the kernel's flags."""
         del prior
         reply = run(["ip", "-json", "link", "show", "dev", str(arguments["interface"])])

@@ -31,9 +31,7 @@ class ProcessDriver:
         start = arguments["start"]
         return run([str(word) for word in start] if isinstance(start, list | tuple) else [])
 
-    def is_out(
-        self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]
-    ) -> tuple[bool | None, str]:
+    def is_out(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> tuple[bool | None, str]:
         """See `Driver.is_out`: whether the process of the pid file runs under its name."""
         del prior
         pid = _pid(run, arguments)

@@ -42,8 +42,15 @@ class IllegalMove(Exception):
     """The table has no such move; the state is unchanged. A fault of the caller, never of the network."""
 
 
-_SYNCHRONISED = (State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING, State.TIME_WAIT,
-                 State.CLOSE_WAIT, State.LAST_ACK)  # fmt: skip
+_SYNCHRONISED = (
+    State.ESTABLISHED,
+    State.FIN_WAIT_1,
+    State.FIN_WAIT_2,
+    State.CLOSING,
+    State.TIME_WAIT,
+    State.CLOSE_WAIT,
+    State.LAST_ACK,
+)
 _ENDS = {
     (state, event): State.CLOSED
     for state in (State.SYN_SENT, *_SYNCHRONISED)

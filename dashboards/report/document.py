@@ -72,7 +72,9 @@ def _vantage(outcome: VantageOutcome) -> dict[str, object]:
 
 
 def _who(who: Who) -> list[dict[str, object]]:
-    return [{"site": site, "node": node, "nat_pool": pool, "sessions": count} for (site, node, pool), count in who.counts]
+    return [
+        {"site": site, "node": node, "nat_pool": pool, "sessions": count} for (site, node, pool), count in who.counts
+    ]
 
 
 def _interval(found: Interval | None) -> dict[str, float] | None:

@@ -16,9 +16,9 @@ def to_markdown(
     parts = [
         f"# Run {run}: {verdict.outcome}",
         verdict.reason,
-        "Outages are intervals [lower .. upper] in seconds, timer slip and round-trip change included. *data plane*: "
+        ("Outages are intervals [lower .. upper] in seconds, timer slip and round-trip change included. *data plane*: "
         "heartbeats on held raw sessions; *new conns*: a fresh SYN every 50 ms; *held kernel*: what an application on "
-        "an ordinary socket saw, retransmission back-off included.",
+        "an ordinary socket saw, retransmission back-off included."),
         f"```text{to_text(run, verdict, captures, color=False)}```",
         "## What was run",
         *(f"```yaml\n{text.strip()}\n```" for text in (*experiments, inventory)),

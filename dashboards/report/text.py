@@ -23,8 +23,10 @@ def to_text(run: str, verdict: RunVerdict, captures: Sequence[Comparison] | None
         lines += ["", *_event(number, event, color)]
         lines += _judgements(event, verdict, color)
     missing = [judgement for judgement in verdict.judgements if judgement.experiment not in _seen(verdict)]
-    lines += [_judgement(judgement.expected, judgement.vantages, judgement.verdict, judgement.evidence, color)
-              for judgement in missing]  # fmt: skip
+    lines += [
+        _judgement(judgement.expected, judgement.vantages, judgement.verdict, judgement.evidence, color)
+        for judgement in missing
+    ]
     lines.append("")
     if captures is not None:
         lines.append(_captures(captures))
@@ -39,7 +41,9 @@ def _seen(verdict: RunVerdict) -> frozenset[str]:
 
 
 def _event(number: int, event: Event, color: bool) -> list[str]:
-    title = event.title if event.kind == "failover" or event.pair != event.experiment else f"its failback: {event.title}"
+    title = (
+        event.title if event.kind == "failover" or event.pair != event.experiment else f"its failback: {event.title}"
+    )
     pair = f", pairs with {event.pair}" if event.pair and event.pair != event.experiment else ""
     head = _paint(f"{number}. {event.experiment}: {title}", _BOLD, color)
     proof = "" if event.proven else "  NOT PROVEN"
@@ -49,7 +53,11 @@ def _event(number: int, event: Event, color: bool) -> list[str]:
             f"  convergence after the fault's {'end' if event.kind == 'failback' else 'injection'}: first session "
             f"{event.first_convergence_ns / 1e9:.3f} s, all {event.full_convergence_ns / 1e9:.3f} s"
         )
-    lines.append(_ROW.format("vantage", "answered by", "data plane s", "new conns s", "held kernel s", "alive", "lived", "dropped by"))  # fmt: skip
+    lines.append(
+        _ROW.format(
+            "vantage", "answered by", "data plane s", "new conns s", "held kernel s", "alive", "lived", "dropped by"
+        )
+    )
     return lines + [_vantage(outcome) for outcome in event.vantages]
 
 

@@ -1,0 +1,30 @@
+# The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lock docs
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+
+setup: ## install what is missing (Debian packages, .venv)
+	@tools/setup
+
+demo: setup ## show the failover story on a network of real daemons
+	@$(BIN)/vipchaos demo
+
+test: lint ## run all tests, end-to-end runs on the lab included
+	@$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+docs: setup ## write the pages that come from the code
+	@$(BIN)/python tools/write_docs.py
+
+lock: setup ## pin versions and hashes anew
+	@command -v uv >/dev/null || { echo "lock: needs uv" >&2; exit 6; }
+	@for set in requirements requirements-dev; do \
+	  uv pip compile -q --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	    $$set.in -o $$set.txt; done

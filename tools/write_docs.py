@@ -1,0 +1,21 @@
+"""Writes the pages of docs/ that come from the code; tests hold them equal to it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from core.tcp.states import as_markdown  # noqa: E402  the path comes first
+
+PAGE = """# The session machine
+
+A probe's TCP session, as `core/tcp/` drives it. Rows are states, columns what happens; `-` is a move that the table
+does not allow: the machine raises, and its state stays. Written by `make docs` from `core/tcp/states.py`.
+
+"""
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "session-machine.md").write_text(PAGE + as_markdown())
