@@ -213,7 +213,7 @@ class _Builder:
 
 def join(path: str, key: str) -> str:
     """Return the key path one level deeper; a key that is no plain word is quoted so that a message stays one line."""
-    shown = key if re.fullmatch(r"[A-Za-z0-9_.:/-]{1,64}", key) else shorten(key)
+    shown = key if re.fullmatch(r"[A-Za-z0-9_.:/\[\]-]{1,64}", key) else shorten(key)
     return shown if path in ("", FILE) else f"{path}.{shown}"
 
 

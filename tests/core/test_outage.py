@@ -132,4 +132,9 @@ def test_merge_takes_the_worst_and_both_ends() -> None:
     )
     merged = merge([short, long, long])
     assert merged is not None
-    assert (merged.worst.upper_ns, merged.first_recovery_ns, merged.last_recovery_ns, merged.slots) == (300, 100, 300, 2)
+    assert (merged.worst.upper_ns, merged.first_recovery_ns, merged.last_recovery_ns, merged.slots) == (
+        300,
+        100,
+        300,
+        2,
+    )

@@ -1,0 +1,163 @@
+"""Verdicts from histories of a few records: each can be held, broken and unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.experiment import Expectation, Experiment, Sessions
+from core.inventory import Inventory
+from core.judge import RunVerdict, Verdict, judge
+from core.loader import load_experiments, load_inventory
+from core.records import (
+    Answer,
+    Clock,
+    Drop,
+    DropCause,
+    FaultPhase,
+    FaultStep,
+    KnownBy,
+    Opened,
+    OutageBegan,
+    OutageEnded,
+    Outcome,
+    ProbeStopped,
+    Record,
+    RunEnded,
+    Summary,
+)
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+S = 1_000_000_000
+FAULT_S, END_S = 10, 20
+
+
+@pytest.fixture(scope="module")
+def inventory() -> Inventory:
+    found = load_inventory(EXPERIMENTS / "lab.yaml")
+    return replace(found, vantages={"c1": replace(found.vantages["c1"], sessions=2)})
+
+
+@pytest.fixture(scope="module")
+def experiment() -> Experiment:
+    (found,) = load_experiments([EXPERIMENTS / "node-failover.yaml"], load_inventory(EXPERIMENTS / "lab.yaml"))
+    return replace(found, expectations=(Expectation(("c1",), "dc1", "ace2", "N1", Sessions.SURVIVE, 1.0, 0.5),))
+
+
+def answer(t_ns: int, slot: int, node: str, site: str = "dc1", pool: str = "N1") -> Answer:
+    return Answer(t_ns, "c1", slot, f"c1-{slot}-0", site, pool, "10.1.100.1", "s1", node, KnownBy.FLOW)
+
+
+def outage(slot: int, length_ns: int, clock: Clock = Clock.DATA_PLANE) -> OutageEnded:
+    begin, end = FAULT_S * S, FAULT_S * S + length_ns
+    step = 10_000_000
+    return OutageEnded(
+        end + 1, "c1", slot, clock, begin, begin + 1, begin + step, end - step, end, end + 1, 9, 0, 0, False, True
+    )
+
+
+def history(*more: Record, injected: bool = True) -> list[Record]:
+    """A node failover that went well: two sessions, both answered by ace2 after it."""
+    records: list[Record] = [
+        Summary(second * S, "c1", "dc1", "ace1", "N1", 2, 200, 200, 0, 0, 1, 1, (0,)) for second in range(1, END_S + 1)
+    ]
+    for slot in (0, 1):
+        records.append(Opened(S, "c1", slot, f"c1-{slot}-0", "10.10.1.2", 20_000 + slot, 1, 0))
+        records += [answer(2 * S, slot, "ace1"), answer(11 * S, slot, "ace2")]
+        records.append(outage(slot, 300_000_000))
+    phases = [FaultPhase.ARMED, FaultPhase.INJECTING, FaultPhase.INJECTED, *([FaultPhase.PROVEN] if injected else [])]
+    for fault in ("ace1-link", "ace1-keepalived", "ace1-conntrackd"):
+        records += [FaultStep(FAULT_S * S, "node-failover", fault, "l", phase) for phase in phases]
+    records += [ProbeStopped(END_S * S, "c1", "x"), RunEnded(END_S * S, 1, Outcome.PASSED), *more]
+    return sorted(records, key=lambda record: record.t_ns)
+
+
+def verdicts(found: RunVerdict) -> dict[str, Verdict]:
+    return {judgement.expected: judgement.verdict for judgement in found.judgements}
+
+
+def judged(records: Sequence[Record], inventory: Inventory, experiment: Experiment) -> RunVerdict:
+    return judge(records, inventory, [experiment])
+
+
+def test_all_held(inventory: Inventory, experiment: Experiment) -> None:
+    found = judged(history(), inventory, experiment)
+    assert set(verdicts(found).values()) == {Verdict.HELD}
+    assert len(found.judgements) == 6
+    assert found.outcome is Outcome.PASSED
+    (event,) = found.events
+    (outcome,) = event.vantages
+    assert (outcome.alive, outcome.survived, outcome.drops) == (2, 2, 0)
+    assert (event.first_convergence_ns, event.full_convergence_ns) == (300_000_000, 300_000_000)
+    assert outcome.before.only == ("dc1", "ace1", "N1")
+    assert outcome.after.only == ("dc1", "ace2", "N1")
+
+
+def test_one_drop_breaks_survival(inventory: Inventory, experiment: Experiment) -> None:
+    drop = Drop(12 * S, "c1", 0, "c1-0-0", DropCause.RESET, "", S)
+    again = Opened(12 * S + 1, "c1", 0, "c1-0-1", "10.10.1.2", 20_009, 1, 1)
+    found = judged(history(drop, again, answer(12 * S + 2, 0, "ace2")), inventory, experiment)
+    assert verdicts(found)["sessions survive"] is Verdict.BROKEN
+    assert found.outcome is Outcome.FAILED
+    assert found.events[0].vantages[0].dropped == {"reset": 1}
+    restart = replace(experiment, expectations=(Expectation(("c1",), None, None, None, Sessions.RESTART, None, None),))
+    assert verdicts(judged(history(drop, again), inventory, restart)) == {"sessions restart": Verdict.BROKEN}
+
+
+def test_a_drop_before_the_fault_is_not_its_doing(inventory: Inventory, experiment: Experiment) -> None:
+    early: list[Record] = [
+        Drop(5 * S, "c1", 0, "c1-0-0", DropCause.RESET, "", S),
+        Opened(5 * S + 1, "c1", 0, "c1-0-1", "a", 1, 1, 1),
+    ]
+    found = judged(history(*early, answer(5 * S + 2, 0, "ace1")), inventory, experiment)
+    assert verdicts(found)["sessions survive"] is Verdict.HELD
+
+
+@pytest.mark.parametrize(
+    ("expected", "record"),
+    [
+        ("answered by node ace2", answer(13 * S, 1, "ace1")),
+        ("answered by site dc1", answer(13 * S, 1, "ace3", "dc2", "N2")),
+        ("answered by NAT pool N1", answer(13 * S, 1, "ace2", "dc1", "N2")),
+        ("answered by node ace2", answer(13 * S, 1, "")),
+        ("data-plane outage below 1 s", outage(1, S)),
+        ("new connections within 0.5 s", outage(-1, S // 2, Clock.NEW_CONNECTIONS)),
+        ("data-plane outage below 1 s", OutageBegan(14 * S, "c1", 1, Clock.DATA_PLANE, 13 * S)),
+    ],
+)
+def test_each_expectation_breaks(inventory: Inventory, experiment: Experiment, expected: str, record: Record) -> None:
+    found = verdicts(judged(history(record), inventory, experiment))
+    assert found[expected] is Verdict.BROKEN
+
+
+def test_untouched_means_no_drop_no_outage_no_move(inventory: Inventory, experiment: Experiment) -> None:
+    calm = replace(experiment, expectations=(Expectation(("c1",), None, None, None, Sessions.UNTOUCHED, None, None),))
+    still = [record for record in history() if not isinstance(record, OutageEnded)]
+    assert verdicts(judged(still, inventory, calm)) == {"sessions untouched": Verdict.HELD}
+    assert verdicts(judged(history(), inventory, calm)) == {"sessions untouched": Verdict.BROKEN}
+    own = replace(outage(0, 300_000_000), self_inflicted=True)
+    found = judged([*still[:-2], own, *still[-2:]], inventory, calm)
+    assert verdicts(found) == {"sessions untouched": Verdict.HELD}
+    assert found.events[0].vantages[0].self_inflicted == 1
+
+
+def test_what_is_not_known_is_unknown(inventory: Inventory, experiment: Experiment) -> None:
+    unproven = judged(history(injected=False), inventory, experiment)
+    assert set(verdicts(unproven).values()) == {Verdict.UNKNOWN}
+    assert unproven.outcome is Outcome.INCONCLUSIVE
+    gap = [r for r in history() if not (isinstance(r, Summary) and 12 * S <= r.t_ns <= 16 * S)]
+    assert set(verdicts(judged(gap, inventory, experiment)).values()) == {Verdict.UNKNOWN}
+    no_sessions = [r for r in history() if not isinstance(r, Opened)]
+    assert set(verdicts(judged(no_sessions, inventory, experiment)).values()) == {Verdict.UNKNOWN}
+    assert set(verdicts(judge([], inventory, [experiment])).values()) == {Verdict.UNKNOWN}
+
+
+def test_the_runners_own_words_come_first(inventory: Inventory, experiment: Experiment) -> None:
+    for outcome in (Outcome.ABORTED, Outcome.REVERT_FAILED, Outcome.BLOCKED):
+        records = [RunEnded(r.t_ns, 1, outcome, "why") if isinstance(r, RunEnded) else r for r in history()]
+        assert judged(records, inventory, experiment).outcome is outcome
+    killed = [r for r in history() if not isinstance(r, RunEnded)]
+    assert judged(killed, inventory, experiment).outcome is Outcome.INCONCLUSIVE

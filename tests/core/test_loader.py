@@ -1,0 +1,90 @@
+"""The strict loader: the good files load, and each bad file is refused with exactly its message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import ConfigError
+from core.experiment import Sessions
+from core.loader import load_experiments, load_inventory, parse_experiments, parse_inventory
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPERIMENTS = ROOT / "experiments"
+BAD = ROOT / "tests" / "bad"
+STORY = [
+    EXPERIMENTS / f"{name}.yaml" for name in ("node-failover", "site-failover", "site-failback", "route-withdrawal")
+]
+FILES = sorted(BAD.glob("*.yaml"))
+
+
+def test_the_lab_and_its_story_load() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    assert [str(site.nat_pool.network) for site in inventory.sites.values()] == ["10.1.100.0/28", "10.2.100.0/28"]
+    experiments = load_experiments(STORY, inventory)
+    assert [experiment.name for experiment in experiments] == [path.stem for path in STORY]
+    assert experiments[0].expectations[0].sessions is Sessions.SURVIVE
+    assert experiments[2].reverts == "site-failover"
+    assert all(experiment.abort for experiment in experiments)
+
+
+def test_a_copy_may_be_changed() -> None:
+    text = (EXPERIMENTS / "lab.yaml").read_text().replace("c1", "berlin")
+    inventory = parse_inventory(text, "copy.yaml")
+    experiment = STORY[0].read_text().replace("c1", "berlin")
+    (loaded,) = parse_experiments([("copy.yaml", experiment)], inventory)
+    assert loaded.expectations[0].vantages == ("berlin", "c2")
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_a_bad_file_is_refused_with_its_message(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(BAD)
+    with pytest.raises(ConfigError) as refused:
+        if path.stem.startswith("inventory"):
+            load_inventory(Path(path.name))
+        else:
+            load_experiments([Path(path.name)], load_inventory(EXPERIMENTS / "lab.yaml"))
+    assert str(refused.value) + "\n" == path.with_suffix(".message").read_text()
+    assert refused.value.exit_code == 4
+
+
+def test_the_corpus_is_large_and_each_file_has_a_message() -> None:
+    assert len(FILES) >= 30
+    assert {path.stem for path in FILES} == {path.stem for path in BAD.glob("*.message")}
+    words = "".join(path.with_suffix(".message").read_text() for path in FILES)
+    for trap in (
+        "unknown key",
+        "duplicate key",
+        "overlaps",
+        "in site dc1 already",
+        "unknown vantage",
+        "base 60",
+        "MAC",
+    ):
+        assert trap in words
+
+
+def test_a_file_that_is_missing_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml:1: \(file\): cannot be read"):
+        load_inventory(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"vip:\n  name: \xe4\n")
+    with pytest.raises(ConfigError, match=r"latin\.yaml:2: \(file\): is not UTF-8"):
+        load_inventory(tmp_path / "latin.yaml")
+    (tmp_path / "large.yaml").write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(ConfigError, match="too large"):
+        load_inventory(tmp_path / "large.yaml")
+
+
+def test_one_experiment_twice() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    with pytest.raises(ConfigError, match="node-failover is in the list already"):
+        load_experiments([STORY[0], STORY[0]], inventory)
+
+
+@given(st.text(max_size=200) | st.text("{}[]:,-&*!|>'\"%@ \n\tab0.", max_size=80))
+def test_any_text_loads_or_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=":1: |:[0-9]+: "):
+        parse_inventory(text, "any.yaml")
