@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def start(path: Path) -> None:
             process.kill()
             process.wait()
             raise BlockedError(f"the watchdog of lease {path.stem} did not start: nothing was injected")
+        # It outlives us or we outlive it; in the second case it must not stay behind as a zombie.
+        threading.Thread(target=process.wait, daemon=True).start()
     finally:
         os.close(read_end)
 

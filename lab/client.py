@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ def environment() -> dict[str, str]:
     path = os.environ.get("PATH", "").split(":")
     return os.environ | {
         "PATH": ":".join(path + [directory for directory in SBIN if directory not in path]),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": ":".join([str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]),
     }
 
 
@@ -172,6 +173,8 @@ def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] 
             cwd=ROOT,
         )
     os.close(write_end)
+    # Reaped when it ends, so that none stays behind as a zombie of a long-running caller.
+    threading.Thread(target=outer.wait, daemon=True).start()
     try:
         pid = _holder_pid(outer)
         lab = Lab(name, pid, _start_ticks(pid), bool(os.geteuid()), state_file)
@@ -183,7 +186,6 @@ def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] 
         words = state_file.with_suffix(".log").read_text(errors="replace").strip()[-600:]
         lab.down()
         outer.kill()
-        outer.wait()
         raise LabError(f"lab {name} did not come up: {said.removeprefix('FAILED ') or 'it ended'}\n{words}".rstrip())
     return lab
 

@@ -8,6 +8,12 @@ from core.judge import RunVerdict
 from core.truth import Comparison
 from dashboards.report.text import to_text
 
+_INTERVALS = (
+    "Outages are intervals [lower .. upper] in seconds, timer slip and round-trip change included. "
+    "*data plane*: heartbeats on held raw sessions; *new conns*: a fresh SYN every 50 ms; "
+    "*held kernel*: what an application on an ordinary socket saw, retransmission back-off included."
+)
+
 
 def to_markdown(
     run: str, verdict: RunVerdict, captures: Sequence[Comparison] | None, inventory: str, experiments: Sequence[str]
@@ -16,9 +22,7 @@ def to_markdown(
     parts = [
         f"# Run {run}: {verdict.outcome}",
         verdict.reason,
-        ("Outages are intervals [lower .. upper] in seconds, timer slip and round-trip change included. *data plane*: "
-        "heartbeats on held raw sessions; *new conns*: a fresh SYN every 50 ms; *held kernel*: what an application on "
-        "an ordinary socket saw, retransmission back-off included."),
+        _INTERVALS,
         f"```text{to_text(run, verdict, captures, color=False)}```",
         "## What was run",
         *(f"```yaml\n{text.strip()}\n```" for text in (*experiments, inventory)),

@@ -1,0 +1,193 @@
+"""Leases: whoever dies by kill -9, and when, the fault is gone within the lease and no lease file is left.
+
+The network is a veth pair in namespaces of the test's own; the controller is a process of the test's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaos import lease as leases
+from chaos import watchdog
+from chaos.drivers import DRIVERS
+from chaos.transport import at
+from core.inventory import Host
+from core.records import FaultPhase, FaultStep
+from store.journal import read_journal
+from tests.waiting import wait_for
+
+LEASE_S = 1.5
+CONTROLLER = """
+import sys, time
+from pathlib import Path
+from chaos import lease as leases, watchdog
+from chaos.drivers import DRIVERS
+from chaos.transport import at
+path, stop_at = Path(sys.argv[1]), sys.argv[2]
+def reached(step):
+    if step == stop_at:
+        print(step, flush=True)
+        time.sleep(60)
+lease = leases.read(path)
+watchdog.start(path)
+reached("armed")
+for number, fault in enumerate(lease.faults):
+    DRIVERS[fault.driver].inject(at(fault.host), fault.arguments, fault.prior)
+    reached(f"injected {number}")
+fault = lease.faults[-1]
+DRIVERS[fault.driver].revert(at(fault.host), fault.arguments, fault.prior)
+reached("reverting")
+"""
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A namespace with two links that are up."""
+    name = f"vct{os.getpid()}"
+    for argv in (
+        ["netns", "add", name],
+        ["-n", name, "link", "add", "left", "type", "veth", "peer", "name", "right"],
+        ["-n", name, "link", "set", "left", "up"],
+        ["-n", name, "link", "set", "right", "up"],
+    ):
+        subprocess.run(["ip", *argv], check=True)
+    yield Host("box", "netns", name)
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def make(host: Host, tmp_path: Path, lease_s: float = LEASE_S) -> Path:
+    faults = tuple(leases.LeasedFault(name, "link", host, {"interface": name}, {}) for name in ("left", "right"))
+    deadline_ns = time.monotonic_ns() + round(lease_s * 1e9)
+    journal = str(tmp_path / "guard.db")
+    path = tmp_path / "leases" / "one.json"
+    leases.write(path, leases.Lease("one", "run", "exp", deadline_ns, leases.boot_id(), journal, faults))
+    return path
+
+
+def out(host: Host, interface: str) -> bool | None:
+    return DRIVERS["link"].is_out(at(host), {"interface": interface}, {})[0]
+
+
+@pytest.mark.parametrize("step", ["armed", "injected 0", "injected 1", "reverting"])
+def test_kill_9_of_the_controller_at_each_step(host: Host, tmp_path: Path, step: str) -> None:
+    path = make(host, tmp_path)
+    deadline_ns = leases.read(path).deadline_ns
+    with subprocess.Popen([sys.executable, "-c", CONTROLLER, str(path), step], stdout=subprocess.PIPE) as controller:
+        assert controller.stdout is not None
+        assert controller.stdout.readline().decode().strip() == step
+        if step == "injected 1":
+            assert out(host, "left")
+            assert out(host, "right")
+        controller.send_signal(signal.SIGKILL)
+    wait_for(lambda: not path.exists(), LEASE_S + 2)
+    assert (out(host, "left"), out(host, "right")) == (False, False)
+    assert time.monotonic_ns() < deadline_ns + 2_000_000_000
+    assert list(path.parent.iterdir()) == []
+    records, _ = read_journal(tmp_path / "guard.db")
+    steps = [(record.fault, record.phase) for record in records if isinstance(record, FaultStep)]
+    proven = [fault for fault, phase in steps if phase is FaultPhase.REVERT_PROVEN]
+    assert proven == ["right", "left"], "in reverse order, each proven"
+
+
+def test_the_watchdog_ignores_what_stops_a_controller(host: Host, tmp_path: Path) -> None:
+    path = make(host, tmp_path)
+    watchdog.start(path)
+    found = subprocess.run(["pgrep", "-f", f"chaos.watchdog {path}"], capture_output=True, text=True, check=True)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        os.kill(int(found.stdout), number)
+    DRIVERS["link"].inject(at(host), {"interface": "left"}, {})
+    wait_for(lambda: not path.exists(), LEASE_S + 2)
+    assert out(host, "left") is False
+
+
+def test_released_in_time_and_released_twice(host: Host, tmp_path: Path) -> None:
+    path = make(host, tmp_path, 30)
+    watchdog.start(path)
+    DRIVERS["link"].inject(at(host), {"interface": "left"}, {})
+    steps: list[FaultStep] = []
+    assert leases.release(path, steps.append, 5)
+    assert out(host, "left") is False
+    assert [step.phase for step in steps if step.fault == "left"] == [
+        FaultPhase.REVERTING,
+        FaultPhase.REVERTED,
+        FaultPhase.REVERT_PROVEN,
+    ]
+    count = len(steps)
+    assert leases.release(path, steps.append, 5)
+    assert len(steps) == count
+    pattern = f"chaos.watchdog {path}"
+    wait_for(lambda: subprocess.run(["pgrep", "-f", pattern], capture_output=True, check=False).returncode == 1)
+
+
+def test_a_revert_that_fails_is_told_and_tried_again(host: Host, tmp_path: Path) -> None:
+    path = make(host, tmp_path, 30)
+    lease = leases.read(path)
+    broken = replace(lease.faults[0], arguments={"interface": "gone"})
+    leases.write(path, replace(lease, faults=(broken, lease.faults[1])))
+    steps: list[FaultStep] = []
+    assert not leases.release(path, steps.append, 0.3)
+    phases = [(step.fault, step.phase) for step in steps]
+    assert phases.count(("left", FaultPhase.REVERT_FAILED)) > 1
+    assert phases.count(("right", FaultPhase.REVERT_PROVEN)) == 1, "one that fails holds up no other"
+    assert path.exists()
+
+
+def test_sweep_reverts_what_is_over_and_leaves_the_rest(host: Host, tmp_path: Path) -> None:
+    path = make(host, tmp_path, 30)
+    DRIVERS["link"].inject(at(host), {"interface": "right"}, {})
+    assert leases.sweep(lambda _: None, path.parent) == 0
+    assert out(host, "right")
+    leases.write(path, replace(leases.read(path), boot="another boot"))
+    assert leases.sweep(lambda _: None, path.parent) == 1
+    assert out(host, "right") is False
+
+
+def test_a_damaged_lease_is_told(tmp_path: Path) -> None:
+    for text in ("", "{}", "[]", json.dumps({"lease": 1, "faults": [{}]})):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(leases.LeaseError, match=r"bad\.json: the lease is damaged"):
+            leases.read(tmp_path / "bad.json")
+
+
+def test_foreign_state_is_not_ours(host: Host) -> None:
+    run = at(host)
+    assert DRIVERS["link"].prior(run, {"interface": "left"}) == {}
+    subprocess.run(["ip", "-n", host.target, "link", "set", "left", "down"], check=True)
+    assert DRIVERS["link"].prior(run, {"interface": "left"}) is None
+    assert DRIVERS["link"].prior(run, {"interface": "nonsense"}) is None
+
+
+def test_process_driver_kills_and_starts_again(tmp_path: Path) -> None:
+    pid_file, start = tmp_path / "sleeper.pid", tmp_path / "start"
+    start.write_text(f"#!/bin/sh\nsleep 321 >/dev/null 2>&1 &\necho $! > {pid_file}\n")
+    start.chmod(0o755)
+    subprocess.run([str(start)], check=True)
+    driver, run = DRIVERS["process"], at(Host("here", "local", ""))
+    arguments = {"name": "sleep", "pid_file": str(pid_file), "start": (str(start),)}
+    prior = driver.prior(run, arguments)
+    assert prior == {"pids": [pid_file.read_text().strip()]}
+    assert driver.is_out(run, arguments, prior)[0] is False
+    assert driver.inject(run, arguments, prior).code == 0
+    wait_for(lambda: driver.is_out(run, arguments, prior)[0], 5)
+    assert driver.prior(run, arguments) is None
+    assert driver.inject(run, arguments, prior).code != 0, "a pid that is no longer the daemon's is not killed"
+    assert driver.revert(run, arguments, prior).code == 0
+    assert driver.is_out(run, arguments, prior)[0] is False
+    assert driver.prior(run, {**arguments, "name": "nginx"}) is None, "another's pid is not ours"
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+def test_a_command_that_cannot_run_is_an_answer() -> None:
+    reply = at(Host("here", "local", ""))(["/no/such/command"])
+    assert reply.code == -1
+    assert "No such file" in reply.error
