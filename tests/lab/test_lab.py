@@ -117,10 +117,16 @@ def test_rootless(tmp_path: Path) -> None:
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     packages = sysconfig.get_paths()["purelib"]
     environment = os.environ | {"VIPCHAOS_HOME": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": packages}
-    tried = [[*user, python, "-c", "import click, yaml"] for python in (sys.executable, "/usr/bin/python3")]
-    usable = [argv for argv in tried if subprocess.run(argv, env=environment, check=False).returncode == 0]
-    assert usable, "an ordinary user needs a Python to run: apt-get install python3"
-    python = usable[0][len(user)]
+    inner = ["unshare", "--user", "--map-root-user"]
+    pythons = [
+        python
+        for python in (sys.executable, "/usr/bin/python3")
+        if not subprocess.run(
+            [*user, *inner, python, "-c", "import click, yaml"], env=environment, check=False
+        ).returncode
+    ]
+    assert pythons, "an ordinary user needs a Python to run: apt-get install python3"
+    python = pythons[0]
 
     def vipchaos(*words: str) -> subprocess.CompletedProcess[str]:
         argv = [*user, python, "-m", "cli", "lab", *words, "--name", "rootless"]
