@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 
 from chaos.runner import Runner, Surroundings
+from cli.captures import read_captures
 from cli.output import write_whole
 from cli.progress import Progress
 from cli.telemetry import FirstAnswers, Telemetry
@@ -32,6 +33,7 @@ from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
 from core.records import Outcome, Record, RunEnded, RunStarted
 from probe import capture
+from probe.capture import CaptureError
 from store.journal import JournalWriter
 from store.runs import CONTROLLER, RunDirectory
 
@@ -153,10 +155,16 @@ def control(request: Request) -> int:
         )
     )
     outcome, reason = _run(inventory, experiments, request, run, journal.append, progress, stopped)
+    try:
+        for gap in read_captures(run):
+            journal.append(gap)
+    except CaptureError as error:
+        if outcome is Outcome.PASSED:
+            outcome, reason = Outcome.INCONCLUSIVE, f"no capture to hold the intervals against: {error}"
     journal.append(RunEnded(time.monotonic_ns(), time.time_ns(), outcome, reason))
     journal.close()
     progress.end()
-    judged = judge_run(run, captured=True)
+    judged = judge_run(run)
     _publish(judged, request, run)
     return EXIT_CODES[judged.verdict.outcome]
 

@@ -28,7 +28,7 @@ def report(run: str, json_file: str | None, markdown_file: Path | None, color: b
       vipchaos report last
       vipchaos report 20261124 --json outcome.json
     """
-    judged = judge_run(find_run(run), captured=False)
+    judged = judge_run(find_run(run))
     if markdown_file:
         write_whole(markdown_file, judged.markdown())
     if json_file == "-":

@@ -12,6 +12,7 @@ from core.inventory import Inventory
 from core.outage import Interval
 from core.records import Note, Outcome, Record, RunEnded
 from core.statistics import none_of, wilson
+from core.truth import Comparison, compare
 
 
 class Verdict(enum.StrEnum):
@@ -41,6 +42,7 @@ class RunVerdict:
     reason: str
     events: tuple[Event, ...]
     judgements: tuple[Judgement, ...]
+    captures: tuple[Comparison, ...]
     notes: tuple[str, ...]
 
 
@@ -57,15 +59,18 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
         for judgement in _judge(experiment, expectation, found)
     )
     ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
-    outcome, reason = _outcome(ended, judgements)
+    captures = compare(records)
+    outcome, reason = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
     notes = tuple(f"{record.source}: {record.text}" for record in records if isinstance(record, Note))
-    return RunVerdict(outcome, reason, found, judgements, notes)
+    return RunVerdict(outcome, reason, found, judgements, captures, notes)
 
 
-def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement]) -> tuple[Outcome, str]:
-    """What the runner says of itself comes first; then broken, then unknown."""
+def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradicted: int) -> tuple[Outcome, str]:
+    """What the runner says of itself comes first; then whether the intervals can be believed; broken; unknown."""
     if ended is not None and ended.outcome not in (Outcome.PASSED, Outcome.FAILED, Outcome.INCONCLUSIVE):
         return ended.outcome, ended.reason
+    if contradicted:
+        return Outcome.INCONCLUSIVE, f"{contradicted} outage intervals are contradicted by the packet captures"
     broken = sum(judgement.verdict is Verdict.BROKEN for judgement in judgements)
     unknown = sum(judgement.verdict is Verdict.UNKNOWN for judgement in judgements)
     if broken:

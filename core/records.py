@@ -249,6 +249,20 @@ class Heartbeats:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureGap:
+    """What a packet capture on the vantage shows where an outage was reported: its longest gap between answers.
+
+    `slot` and `s_a_ns` say which data-plane outage (see `OutageEnded`); `captured_ns` is -1 where it shows none.
+    """
+
+    t_ns: int
+    vantage: str
+    slot: int
+    s_a_ns: int
+    captured_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One second of one vantage, per who answered. `rtt_histogram` has counts per power of two of microseconds.
 
@@ -295,6 +309,7 @@ Record = (
     | OutageEnded
     | Drop
     | Heartbeats
+    | CaptureGap
     | Summary
     | Note
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from core.outage import Interval, interval
-from core.records import Clock, OutageEnded
+from core.records import CaptureGap, Clock, OutageEnded, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,6 @@ class Comparison:
 
     vantage: str
     slot: int
-    clock: Clock
     bounds: Interval
     captured_ns: int | None
 
@@ -27,22 +26,40 @@ class Comparison:
         return self.captured_ns is not None and self.bounds.lower_ns <= self.captured_ns <= self.bounds.upper_ns
 
 
-def compare(
+def captured(
     outages: Sequence[OutageEnded], answers: Mapping[int, Sequence[int]], ports: Mapping[int, Sequence[int]]
-) -> tuple[Comparison, ...]:
-    """Compare data-plane outages of one vantage with its capture.
+) -> list[CaptureGap]:
+    """Return what the capture of one vantage shows at each of its data-plane outages, self-inflicted ones left out.
 
-    `answers` are the instants (monotonic ns, sorted) of captured answers by local port, a reset being none;
+    `answers` are the instants (monotonic ns) of captured answers by local port, a reset being none;
     `ports` the local ports that each slot used. The gap is the longest between two neighbouring answers around
     the outage, taken from the capture's own stamps.
     """
     found = []
     for outage in outages:
-        if outage.clock is not Clock.DATA_PLANE or outage.self_inflicted:
-            continue
-        instants = sorted(t_ns for port in ports.get(outage.slot, ()) for t_ns in answers.get(port, ()))
-        found.append(Comparison(outage.vantage, outage.slot, outage.clock, interval(outage), _gap(instants, outage)))
-    return tuple(found)
+        if _counts(outage):
+            instants = sorted(t_ns for port in ports.get(outage.slot, ()) for t_ns in answers.get(port, ()))
+            gap_ns = _gap(instants, outage)
+            found.append(
+                CaptureGap(outage.t_ns, outage.vantage, outage.slot, outage.s_a_ns, -1 if gap_ns is None else gap_ns)
+            )
+    return found
+
+
+def compare(records: Sequence[Record]) -> tuple[Comparison, ...]:
+    """Return each outage that a capture was read for beside what the capture shows."""
+    gaps = {(gap.vantage, gap.slot, gap.s_a_ns): gap.captured_ns for gap in records if isinstance(gap, CaptureGap)}
+    return tuple(
+        Comparison(outage.vantage, outage.slot, interval(outage), None if gap_ns < 0 else gap_ns)
+        for outage in records
+        if isinstance(outage, OutageEnded) and _counts(outage)
+        for gap_ns in [gaps.get((outage.vantage, outage.slot, outage.s_a_ns))]
+        if gap_ns is not None
+    )
+
+
+def _counts(outage: OutageEnded) -> bool:
+    return outage.clock is Clock.DATA_PLANE and not outage.self_inflicted
 
 
 def _gap(instants: Sequence[int], outage: OutageEnded) -> int | None:

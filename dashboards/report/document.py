@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from core.events import Event, VantageOutcome, Who
 from core.judge import RunVerdict
 from core.outage import Interval
@@ -12,8 +10,8 @@ from core.truth import Comparison
 SCHEMA = 1
 
 
-def to_document(run: str, verdict: RunVerdict, captures: Sequence[Comparison] | None) -> dict[str, object]:
-    """Return the document; `captures` is None where no packet capture was compared."""
+def to_document(run: str, verdict: RunVerdict) -> dict[str, object]:
+    """Return the document."""
     return {
         "schema": SCHEMA,
         "run": run,
@@ -30,7 +28,7 @@ def to_document(run: str, verdict: RunVerdict, captures: Sequence[Comparison] | 
             }
             for judgement in verdict.judgements
         ],
-        "captures": None if captures is None else [_comparison(comparison) for comparison in captures],
+        "captures": [_comparison(comparison) for comparison in verdict.captures],
         "notes": list(verdict.notes),
     }
 
@@ -87,7 +85,6 @@ def _comparison(comparison: Comparison) -> dict[str, object]:
     return {
         "vantage": comparison.vantage,
         "slot": comparison.slot,
-        "clock": comparison.clock,
         "lower_s": comparison.bounds.lower_ns / 1e9,
         "upper_s": comparison.bounds.upper_ns / 1e9,
         "captured_s": _seconds(comparison.captured_ns),

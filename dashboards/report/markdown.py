@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.judge import RunVerdict
-from core.truth import Comparison
 from dashboards.report.text import to_text
 
 _INTERVALS = (
@@ -15,15 +14,13 @@ _INTERVALS = (
 )
 
 
-def to_markdown(
-    run: str, verdict: RunVerdict, captures: Sequence[Comparison] | None, inventory: str, experiments: Sequence[str]
-) -> str:
+def to_markdown(run: str, verdict: RunVerdict, inventory: str, experiments: Sequence[str]) -> str:
     """Return the report; `inventory` and `experiments` are the YAML texts that were run."""
     parts = [
         f"# Run {run}: {verdict.outcome}",
         verdict.reason,
         _INTERVALS,
-        f"```text{to_text(run, verdict, captures, color=False)}```",
+        f"```text{to_text(run, verdict, color=False)}```",
         "## What was run",
         *(f"```yaml\n{text.strip()}\n```" for text in (*experiments, inventory)),
     ]

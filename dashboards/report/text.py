@@ -16,7 +16,7 @@ _SIGNS = {Verdict.HELD: ("held   ", _GOOD), Verdict.BROKEN: ("BROKEN ", _BAD), V
 _ROW = "  {:<8} {:<26} {:<17} {:<17} {:<17} {:>5} {:>5}  {}"
 
 
-def to_text(run: str, verdict: RunVerdict, captures: Sequence[Comparison] | None, color: bool) -> str:
+def to_text(run: str, verdict: RunVerdict, color: bool) -> str:
     """Return table and verdict."""
     lines = []
     for number, event in enumerate(verdict.events, 1):
@@ -28,8 +28,8 @@ def to_text(run: str, verdict: RunVerdict, captures: Sequence[Comparison] | None
         for judgement in missing
     ]
     lines.append("")
-    if captures is not None:
-        lines.append(_captures(captures))
+    if verdict.captures:
+        lines.append(_captures(verdict.captures))
     lines += [f"note: {note}" for note in verdict.notes]
     hue = {Outcome.PASSED: _GOOD, Outcome.FAILED: _BAD}.get(verdict.outcome, _ODD)
     lines.append(f"{_paint(verdict.outcome, hue, color)}: {verdict.reason}  (run {run})")
@@ -104,7 +104,7 @@ def _judgement(expected: str, vantages: Sequence[str], verdict: Verdict, evidenc
 def _captures(captures: Sequence[Comparison]) -> str:
     inside = sum(comparison.inside for comparison in captures)
     worst = [comparison for comparison in captures if not comparison.inside][:3]
-    odd = "".join(f"; not inside: {c.vantage} slot {c.slot} {c.clock}" for c in worst)
+    odd = "".join(f"; not inside: {c.vantage} slot {c.slot}" for c in worst)
     return f"packet captures on the vantages: {inside} of {len(captures)} true gaps lie inside their interval{odd}"
 
 
