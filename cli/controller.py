@@ -31,7 +31,7 @@ from core.errors import VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
-from core.records import Outcome, Record, RunEnded, RunStarted
+from core.records import Note, Outcome, Record, RunEnded, RunStarted
 from probe import capture
 from probe.capture import CaptureError
 from store.journal import JournalWriter
@@ -186,6 +186,9 @@ def _run(
         progress.see(seen)
 
     telemetry = Telemetry(run, see)
+    if capture.tool() != "tcpdump":
+        why = "tcpdump cannot run in a user namespace; vipchaos takes the packet captures itself"
+        record(Note(time.monotonic_ns(), CONTROLLER, why))
     try:
         vantages.start(inventory, request, run)
         started_s = time.monotonic()

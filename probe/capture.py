@@ -1,16 +1,24 @@
-"""A packet capture on the vantage, by tcpdump: an account of the answers that owes nothing to the probe itself."""
+"""A packet capture on the vantage, by tcpdump where it can run: an account of the answers beside the probe's own."""
 
 from __future__ import annotations
 
+import signal
+import socket
 import struct
+import sys
 from collections.abc import Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from core.errors import VipchaosError
 from core.inventory import Vip
+from probe.sockets import kernel_stamp, listener
 
 _FILE = struct.Struct("<IHHiIII")
 _PACKET = struct.Struct("<IIII")
+_COOKED = struct.Struct("!HHH8sH")
+SNAP_BYTES = 72
+RESET = 0x04
 NANOSECOND_MAGIC = 0xA1B23C4D
 COOKED = 113  # LINKTYPE_LINUX_SLL, what `-i any` gives
 COOKED_HEADER = 16
@@ -22,30 +30,58 @@ class CaptureError(VipchaosError):
     exit_code = 5
 
 
+def tool() -> str:
+    """Return what captures here: tcpdump, or vipchaos itself where tcpdump cannot run.
+
+    As root tcpdump changes its groups before it begins, which a user namespace of an ordinary user forbids
+    (user_namespaces(7), "/proc/pid/setgroups").
+    """
+    try:
+        groups = Path("/proc/self/setgroups").read_text().strip()
+    except OSError:
+        groups = "allow"
+    return "tcpdump" if groups != "deny" else "vipchaos"
+
+
 def command(path: Path, vip: Vip) -> list[str]:
     """Return the command that captures what the VIP answers, resets left out, into `path` until it is terminated."""
-    answers = f"src host {vip.address} and tcp src port {vip.port} and tcp[13] & 4 == 0"
-    return [
-        "tcpdump",
-        "-i",
-        "any",
-        "-y",
-        "LINUX_SLL",
-        "-n",
-        "-p",
-        "-Q",
-        "in",
-        "-s",
-        "72",
-        "-B",
-        "16384",
-        "-Z",
-        "root",
-        "--time-stamp-precision=nano",
-        "-w",
-        str(path),
-        answers,
-    ]
+    if tool() != "tcpdump":
+        return [sys.executable, "-m", "probe.capture", str(path), str(vip.address), str(vip.port)]
+    wanted = f"src host {vip.address} and tcp src port {vip.port} and tcp[13] & 4 == 0"
+    form = ["-y", "LINUX_SLL", "--time-stamp-precision=nano", "-s", str(SNAP_BYTES), "-B", "16384"]
+    # Immediate mode: what a ring buffer still held back at the end would be missing from the file.
+    options = ["-i", "any", "-n", "-p", "-Q", "in", "-Z", "root", "--immediate-mode"]
+    return ["tcpdump", *options, *form, "-w", str(path), wanted]
+
+
+def capture(path: Path, address: IPv4Address, port: int) -> None:
+    """Do what the command of tcpdump does, in the same file format, until SIGTERM. Raises PrivilegeError."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with listener(address, port, range(65_536)) as packets, path.open("wb") as file:
+        file.write(_FILE.pack(NANOSECOND_MAGIC, 2, 4, 0, 0, SNAP_BYTES, COOKED))
+        file.flush()
+        try:
+            while True:
+                data, ancillary, _, (_, protocol, kind, hardware, source) = packets.recvmsg(65_535, 64)
+                if not _is_answer(data, address, port):
+                    continue
+                stamp_ns = kernel_stamp(ancillary)
+                link = _COOKED.pack(kind, hardware, len(source), source[:8], protocol)
+                kept = link + data[: SNAP_BYTES - len(link)]
+                file.write(_PACKET.pack(*divmod(stamp_ns, 1_000_000_000), len(kept), len(link) + len(data)) + kept)
+        finally:
+            file.flush()
+
+
+def _is_answer(data: bytes, address: IPv4Address, port: int) -> bool:
+    tcp = (data[0] & 0x0F) * 4
+    return (
+        len(data) > tcp + 13
+        and data[9] == socket.IPPROTO_TCP
+        and data[12:16] == address.packed
+        and int.from_bytes(data[tcp : tcp + 2], "big") == port
+        and not data[tcp + 13] & RESET
+    )
 
 
 def answers_by_port(path: Path, wall_offset_ns: int) -> dict[int, Sequence[int]]:
@@ -75,3 +111,7 @@ def answers_by_port(path: Path, wall_offset_ns: int) -> dict[int, Sequence[int]]
         found.setdefault(port, []).append(seconds * 1_000_000_000 + nanoseconds - wall_offset_ns)
         at += length
     return dict(found)
+
+
+if __name__ == "__main__":
+    capture(Path(sys.argv[1]), IPv4Address(sys.argv[2]), int(sys.argv[3]))

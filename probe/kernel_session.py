@@ -11,11 +11,12 @@ from collections.abc import Callable
 from core.inventory import Inventory
 from core.records import Clock, Drop, DropCause, Opened, OutageEnded, Record
 
-ASK_EVERY_S = 0.02
+ASK_EVERY_NS = 20_000_000
 STALL_NS = 60_000_000
 CONNECT_TIMEOUT_S = 1.0
 RECONNECT_S = 0.05
-SILENCE_S = 0.1
+LOOK_EVERY_S = 0.02
+LOOK_EVERY_NS = 20_000_000
 
 
 class KernelSession(threading.Thread):
@@ -33,6 +34,7 @@ class KernelSession(threading.Thread):
         self._ended = threading.Event()
         self._answered_ns = 0
         self._asked_ns = 0
+        self._slip_ns = 0
         self._same_session = True
         self._restart = 0
 
@@ -95,19 +97,33 @@ class KernelSession(threading.Thread):
                 while not line.endswith(b"\n"):
                     if self._ended.is_set():
                         return None, ""
-                    if not selector.select(SILENCE_S):
+                    if not self._ready(selector):
                         continue
                     data = connection.recv(256)
                     if not data:
                         return DropCause.FIN, "closed by the far end"
                     line += data
                 self._answer(time.monotonic_ns())
-                self._ended.wait(max(0.0, ASK_EVERY_S - (time.monotonic_ns() - asked_ns) / 1e9))
+                self._rest(asked_ns)
         return None, ""
+
+    def _ready(self, selector: selectors.BaseSelector) -> bool:
+        """Wait a little for the answer; what the wait took beyond that is lateness of our own."""
+        began_ns = time.monotonic_ns()
+        ready = bool(selector.select(LOOK_EVERY_S))
+        self._slip_ns += max(0, time.monotonic_ns() - began_ns - LOOK_EVERY_NS)
+        return ready
+
+    def _rest(self, asked_ns: int) -> None:
+        """Wait until the next question is due."""
+        due_ns = asked_ns + ASK_EVERY_NS
+        self._ended.wait(max(0, due_ns - time.monotonic_ns()) / 1e9)
+        self._slip_ns += max(0, time.monotonic_ns() - due_ns)
 
     def _answer(self, now_ns: int) -> None:
         before_ns, asked_ns = self._answered_ns, self._asked_ns
         self._answered_ns, self._asked_ns = now_ns, 0
+        slip_ns, self._slip_ns = self._slip_ns, 0
         if before_ns and now_ns - before_ns > STALL_NS:
             self._record(
                 OutageEnded(
@@ -123,8 +139,8 @@ class KernelSession(threading.Thread):
                     r_b_ns=now_ns,
                     lost=1,
                     skipped=0,
-                    slip_ns=0,
-                    self_inflicted=False,
+                    slip_ns=slip_ns,
+                    self_inflicted=now_ns - before_ns - slip_ns <= STALL_NS,
                     same_session=self._same_session,
                 )
             )

@@ -59,6 +59,8 @@ class RawEngine:
         self._other = Template(source, vip.address, vip.port, syn=False)
         self._period_ns = round(vantage.period_s * 1e9)
         self._free = deque(self._block.ports[:-SYN_PORTS])
+        # A far end may still hold connections of a probe that was killed: begin somewhere else.
+        self._free.rotate(random.getrandbits(10))
         self._by_port: dict[int, Slot] = {}
         self._slots = [
             Slot(

@@ -6,7 +6,7 @@ import ctypes
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
 from core.errors import PrivilegeError
@@ -30,20 +30,11 @@ class PacketSockets:
     """
 
     def __init__(self, vip: IPv4Address, port: int, ports: range) -> None:
-        try:
-            self._out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-            self._in = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
-        except PermissionError as error:
-            raise PrivilegeError("raw packets need CAP_NET_RAW: run as root, or grant the capability") from error
-        self._destination = (str(vip), 0)
-        self._out.setblocking(False)
+        self._in = listener(vip, port, ports)
         self._in.setblocking(False)
-        try:
-            self._in.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
-        except PermissionError:
-            self._in.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        self._in.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        _attach(self._in, _filter(vip, port, ports))
+        self._out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._out.setblocking(False)
+        self._destination = (str(vip), 0)
         self.send_errors = 0
         for _ in self.drain():
             pass  # what came before the filter was on
@@ -67,12 +58,7 @@ class PacketSockets:
             except OSError:
                 # ENETDOWN is told once when an interface goes; the socket goes on when it is back.
                 return
-            stamp_ns = time.time_ns()
-            for level, kind, value in ancillary:
-                if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-                    seconds, nanoseconds = _STAMP.unpack_from(value)
-                    stamp_ns = seconds * 1_000_000_000 + nanoseconds
-            yield stamp_ns - offset_ns, data
+            yield kernel_stamp(ancillary) - offset_ns, data
 
     def dropped(self) -> int:
         """Return how many packets the kernel dropped because the buffer was full, since the last call."""
@@ -83,6 +69,33 @@ class PacketSockets:
         """Close both."""
         self._out.close()
         self._in.close()
+
+
+def listener(vip: IPv4Address, port: int, ports: range) -> socket.socket:
+    """Return a packet socket that sees TCP from `vip`:`port` to `ports`, and ICMP, each stamped by the kernel.
+
+    What came before its filter was on is still in it. Raises PrivilegeError without CAP_NET_RAW.
+    """
+    try:
+        found = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
+    except PermissionError as error:
+        raise PrivilegeError("raw packets need CAP_NET_RAW: run as root, or grant the capability") from error
+    try:
+        found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+    except PermissionError:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    found.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    _attach(found, _filter(vip, port, ports))
+    return found
+
+
+def kernel_stamp(ancillary: Iterable[tuple[int, int, bytes]]) -> int:
+    """Return the wall-clock instant in ns at which the kernel received a packet; now, where it gave none."""
+    for level, kind, value in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = _STAMP.unpack_from(value)
+            return int(seconds) * 1_000_000_000 + int(nanoseconds)
+    return time.time_ns()
 
 
 def source_address(vip: IPv4Address) -> IPv4Address:

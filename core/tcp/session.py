@@ -194,9 +194,13 @@ class Session:
         return (*self._take_ack(segment), *self._take_data(segment, tsval))
 
     def _receive_in_syn_sent(self, segment: Segment, now_ns: int, tsval: int) -> tuple[Output, ...]:
-        """RFC 9293 section 3.10.7.3: everything must acknowledge our SYN."""
+        """RFC 9293 section 3.10.7.3: everything must acknowledge our SYN; what does not is of an older connection."""
         if not segment.flags & Flag.ACK or segment.ack != self.snd_nxt:
-            return self._ignore("ack not of our SYN")
+            if segment.flags & Flag.RST or not segment.flags & Flag.ACK:
+                return self._ignore("not of our SYN")
+            # A far end that still holds a connection of these ports ends it by our reset; then the SYN goes again.
+            self._sent_ns = now_ns - self.config.syn_rto_ns
+            return self._ignore("ack not of our SYN", Send(self._segment(Flag.RST, tsval, seq=segment.ack)))
         if segment.flags & Flag.RST:
             self._move(Event.RST)
             return (Dropped(DropCause.RESET, "connection refused by reset"),)

@@ -1,0 +1,154 @@
+"""A small network for the probe: client, one node that forwards, server with the VIP; and an agent at the client."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from core.records import Answer, Record
+from lab.client import environment
+from store.journal import read_journal
+from tests.waiting import wait_for
+
+VIP = "203.0.113.10"
+INVENTORY = """
+vip: {name: vip, address: 203.0.113.10, port: 7000}
+sites:
+  here:
+    # No translation in this network: the server sees the client's own address.
+    nat_pool: {name: N1, network: 10.77.1.0/28}
+    nodes: {node: {host: box, addresses: [10.77.1.1]}}
+vantages:
+  v1: {host: box, sessions: 25, period_s: 0.01}
+hosts:
+  box: {transport: local}
+"""
+
+
+@dataclass
+class Network:
+    """Namespaces `client`, `node` and `server` in a line."""
+
+    client: str
+    node: str
+    server: str
+    directory: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def run(self, namespace: str, *argv: str, text: str | None = None) -> str:
+        """Run a command that must succeed and return what it prints."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", namespace, *argv],
+            capture_output=True,
+            text=True,
+            check=False,
+            input=text,
+            env=environment(),
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self, namespace: str, *argv: str) -> subprocess.Popen[bytes]:
+        """Start a program that ends with the test."""
+        with (self.directory / f"log-{len(self.processes)}").open("wb") as log:
+            process = subprocess.Popen(
+                ["ip", "netns", "exec", namespace, *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment(),
+            )
+        self.processes.append(process)
+        return process
+
+    def drop(self, what: str) -> None:
+        """Drop what matches at the node, from now on; '' drops nothing any more."""
+        rule = f"chain f {{ type filter hook forward priority 0; {what} drop; }};" if what else ""
+        self.run(self.node, "nft", "-f", "-", text=f"table ip t\ndelete table ip t\ntable ip t {{ {rule} }}\n")
+
+
+@dataclass
+class Agent:
+    """An agent at the client, and its journal."""
+
+    process: subprocess.Popen[bytes]
+    journal: Path
+
+    def records(self) -> list[Record]:
+        """Return what the journal holds."""
+        return read_journal(self.journal)[0]
+
+    def of(self, *kinds: type[Record]) -> list[Record]:
+        """Return the records of some kinds."""
+        return [record for record in self.records() if isinstance(record, kinds)]
+
+    def stop(self) -> list[Record]:
+        """Stop it in order and return all records."""
+        self.process.terminate()
+        assert self.process.wait(10) == 0
+        return self.records()
+
+    def wait_answered(self) -> None:
+        """Return once every slot knows site and node."""
+        wait_for(lambda: len({r.slot for r in self.of(Answer) if isinstance(r, Answer) and r.node}) == 25)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Network]:
+    """Bring the network up, with the reflector behind the VIP; take it down."""
+    tag = f"vcp{os.getpid()}"
+    found = Network(f"{tag}c", f"{tag}n", f"{tag}s", tmp_path)
+    names = (found.client, found.node, found.server)
+    try:
+        for name in names:
+            subprocess.run(["ip", "netns", "add", name], check=True)
+            found.run(name, "ip", "link", "set", "lo", "up")
+        for left, right, net in ((found.client, found.node, "10.77.1"), (found.server, found.node, "10.77.2")):
+            host, port = ("uplink", net.replace(".", "-"))
+            found.run(left, "ip", "link", "add", host, "type", "veth", "peer", port, "netns", right)
+            for name, link, address in ((left, host, f"{net}.2/24"), (right, port, f"{net}.1/24")):
+                found.run(name, "ip", "address", "add", address, "dev", link)
+                found.run(name, "ip", "link", "set", link, "up")
+            found.run(left, "ip", "route", "add", "default", "via", f"{net}.1")
+        found.run(found.node, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0")
+        found.run(found.node, "ip", "route", "add", VIP, "via", "10.77.2.2")
+        found.run(found.server, "ip", "address", "add", f"{VIP}/32", "dev", "lo")
+        found.start(found.server, sys.executable, "-m", "probe.reflector", "--name", "s1")
+        wait_for(lambda: ":7000" in found.run(found.server, "ss", "-Hltn"))
+        yield found
+    finally:
+        for process in found.processes:
+            process.kill()
+            process.wait()
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+@pytest.fixture
+def agent(network: Network, tmp_path: Path) -> Agent:
+    """An agent whose sessions are all answered."""
+    found = start_agent(network, tmp_path)
+    found.wait_answered()
+    return found
+
+
+def start_agent(network: Network, directory: Path, journal: str = "v1.db") -> Agent:
+    """Start an agent at the client."""
+    inventory = directory / "inventory.yaml"
+    inventory.write_text(INVENTORY)
+    path = directory / journal
+    argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(path)]
+    process = network.start(network.client, sys.executable, *argv)
+    until_s = time.monotonic() + 15
+    while not path.exists() or path.stat().st_size == 0:
+        assert process.poll() is None, (directory / f"log-{len(network.processes) - 1}").read_text()
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    return Agent(process, path)

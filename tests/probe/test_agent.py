@@ -1,0 +1,207 @@
+"""The probe on a real network of three namespaces: what it reports beside what was done to it, and captured."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from core.inventory import Vip
+from core.loader import parse_inventory
+from core.outage import interval
+from core.records import (
+    Answer,
+    Clock,
+    Drop,
+    DropCause,
+    KnownBy,
+    Note,
+    Opened,
+    OutageBegan,
+    OutageEnded,
+    PathTraced,
+    ProbeStarted,
+    ProbeStopped,
+    Record,
+    Summary,
+)
+from core.truth import captured, compare
+from lab.client import environment
+from probe import capture
+from tests.probe.conftest import INVENTORY, Agent, Network, start_agent
+from tests.waiting import wait_for
+
+SLOTS = set(range(25))
+HELD_PORTS = "20000-20999"
+
+
+def outages(records: list[Record], clock: Clock = Clock.DATA_PLANE) -> list[OutageEnded]:
+    return [record for record in records if isinstance(record, OutageEnded) and record.clock is clock]
+
+
+def test_who_answers_and_a_quiet_end(network: Network, agent: Agent) -> None:
+    answers = {record.slot: record for record in agent.of(Answer) if isinstance(record, Answer)}
+    assert set(answers) == SLOTS
+    for record in answers.values():
+        assert (record.site, record.nat_pool, record.nat_address) == ("here", "N1", "10.77.1.2")
+        assert (record.server, record.node, record.node_known_by) == ("s1", "node", KnownBy.FLOW)
+    paths = {record.hops for record in agent.of(PathTraced) if isinstance(record, PathTraced)}
+    assert paths == {("10.77.1.1",)}
+    counter = f"table ip c {{ chain f {{ type filter hook forward priority 1; tcp sport {HELD_PORTS} tcp flags rst "
+    network.run(network.node, "nft", "-f", "-", text=counter + "counter; }; }\n")
+    established = ("ss", "-Htn", "state", "established", "sport", "=", ":7000")
+    assert len(network.run(network.server, *established).splitlines()) >= 26
+    before = len(agent.of(Summary))
+    wait_for(lambda: len(agent.of(Summary)) >= before + 2)
+    assert "packets 0 " in network.run(network.node, "nft", "list", "table", "ip", "c"), "the kernel reset a session"
+    records = agent.stop()
+    opened = [record for record in records if isinstance(record, Opened)]
+    assert {record.slot for record in opened} == SLOTS | {-2}
+    assert not [r for r in records if isinstance(r, Drop | OutageEnded) and not getattr(r, "self_inflicted", False)]
+    assert isinstance(records[-1], ProbeStopped)
+    assert "packets 25 " in network.run(network.node, "nft", "list", "table", "ip", "c")
+    wait_for(lambda: network.run(network.server, *established) == "")
+    assert network.run(network.client, "nft", "list", "tables") == ""
+
+
+def test_an_outage_is_an_interval_and_the_capture_lies_inside(network: Network, agent: Agent, tmp_path: Path) -> None:
+    path = tmp_path / "v1.pcap"
+    vip = parse_inventory(INVENTORY, "x").vip
+    sniffer = network.start(network.client, *capture.command(path, vip))
+    wait_for(lambda: path.exists() and path.stat().st_size > 24)
+    for what in ("ip daddr 203.0.113.10", "ip saddr 203.0.113.10"):
+        since_ns = time.monotonic_ns()
+        network.drop(what)
+        wait_for(lambda since=since_ns: len(_began(agent, since)) == 25)  # type: ignore[misc]
+        network.drop("")
+        wait_for(lambda since=since_ns: len({o.slot for o in _ended(agent, since)}) == 25)  # type: ignore[misc]
+    wait_for(lambda: len(outages(agent.records(), Clock.HELD_KERNEL)) >= 1)
+    sniffer.terminate()
+    sniffer.wait(5)
+    records = agent.stop()
+    started = next(record for record in records if isinstance(record, ProbeStarted))
+    answers = capture.answers_by_port(path, started.wall_ns - started.t_ns)
+    ports = {r.slot: [r.source_port] for r in records if isinstance(r, Opened) and r.slot >= 0}
+    found = outages(records)
+    comparisons = compare([*records, *captured(found, answers, ports)])
+    assert len(comparisons) == len([outage for outage in found if not outage.self_inflicted]) >= 50
+    assert [comparison for comparison in comparisons if not comparison.inside] == []
+    assert all(outage.same_session for outage in found)
+    assert not [record for record in records if isinstance(record, Drop)]
+    assert len(outages(records, Clock.NEW_CONNECTIONS)) >= 2
+    for outage in found:
+        assert interval(outage).upper_ns - interval(outage).lower_ns < 100_000_000
+
+
+def _began(agent: Agent, since_ns: int) -> set[int]:
+    found = agent.of(OutageBegan)
+    return {r.slot for r in found if isinstance(r, OutageBegan) and r.t_ns > since_ns and r.slot >= 0}
+
+
+def _ended(agent: Agent, since_ns: int) -> list[OutageEnded]:
+    return [outage for outage in outages(agent.records()) if outage.t_ns > since_ns]
+
+
+def test_a_reset_is_a_drop_with_its_cause_and_the_slot_starts_again(network: Network, agent: Agent) -> None:
+    reflector = network.processes[0]
+    reflector.kill()
+    reflector.wait()
+    wait_for(lambda: len([r for r in agent.of(Drop) if isinstance(r, Drop) and not r.held_kernel]) == 25)
+    wait_for(lambda: len(_began(agent, 0)) == 25)
+    network.start(network.server, sys.executable, "-m", "probe.reflector", "--name", "s2")
+
+    def back() -> bool:
+        answers = [r for r in agent.of(Answer) if isinstance(r, Answer) and r.server == "s2"]
+        return {r.slot for r in answers} == SLOTS
+
+    wait_for(back)
+    records = agent.stop()
+    drops = [r for r in records if isinstance(r, Drop) and not r.held_kernel]
+    assert {r.cause for r in drops} <= {DropCause.RESET, DropCause.FIN}
+    restarted = [r for r in records if isinstance(r, Opened) and r.restart == 1 and not r.held_kernel]
+    assert {r.slot for r in restarted} == SLOTS
+    first = {r.slot: r.source_port for r in records if isinstance(r, Opened) and r.restart == 0}
+    assert all(r.source_port != first[r.slot] for r in restarted), "a fresh port, or the far end may refuse it"
+    assert len(outages(records)) == 25
+    assert not any(outage.same_session for outage in outages(records))
+
+
+def test_own_lateness_is_never_an_outage(agent: Agent) -> None:
+    for _ in range(3):
+        os.kill(agent.process.pid, signal.SIGSTOP)
+        time.sleep(0.2)  # the lateness itself is what is tested
+        os.kill(agent.process.pid, signal.SIGCONT)
+        before = len(agent.of(Summary))
+        wait_for(lambda before=before: len(agent.of(Summary)) > before)  # type: ignore[misc]
+    records = agent.stop()
+    found = [record for record in records if isinstance(record, OutageEnded)]
+    assert {outage.clock for outage in found} >= {Clock.DATA_PLANE, Clock.HELD_KERNEL}
+    assert all(outage.self_inflicted for outage in found)
+    assert sum(record.skipped for record in records if isinstance(record, Summary)) > 25 * 10
+    assert not [record for record in records if isinstance(record, Drop)]
+
+
+def test_what_a_killed_agent_leaves_the_next_start_removes(network: Network, agent: Agent, tmp_path: Path) -> None:
+    network.run(network.client, "nft", "add", "table", "ip", "somebody_elses")
+    agent.process.kill()
+    agent.process.wait()
+    left = network.run(network.client, "nft", "list", "tables").split()
+    assert [name for name in left if name.startswith("vipchaos_probe_")]
+    second = start_agent(network, tmp_path, "second.db")
+    wait_for(lambda: len([r for r in second.of(Opened) if isinstance(r, Opened) and r.slot >= 0]) == 25)
+    records = second.stop()
+    notes = [record.text for record in records if isinstance(record, Note)]
+    assert any("removed the rule that a dead probe left behind" in note for note in notes)
+    assert network.run(network.client, "nft", "list", "tables").split() == ["table", "ip", "somebody_elses"]
+
+
+def test_two_agents_share_a_machine(network: Network, agent: Agent, tmp_path: Path) -> None:
+    second = start_agent(network, tmp_path, "second.db")
+    second.wait_answered()
+    ports = [{r.source_port for r in a.of(Opened) if isinstance(r, Opened) and r.slot >= 0} for a in (agent, second)]
+    assert not ports[0] & ports[1]
+    assert network.run(network.client, "nft", "list", "tables").count("vipchaos_probe_") == 2
+    for one in (agent, second):
+        assert not [record for record in one.stop() if isinstance(record, Drop)]
+
+
+def test_without_the_right_it_says_so(network: Network, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(INVENTORY)
+    argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(tmp_path / "j.db")]
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    done = subprocess.run(
+        ["ip", "netns", "exec", network.client, *powerless, sys.executable, *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+        timeout=20,
+    )
+    assert done.returncode == 6
+    assert done.stderr == "error: raw packets need CAP_NET_RAW: run as root, or grant the capability\n"
+
+
+def test_our_own_capture_is_what_tcpdump_writes(network: Network, agent: Agent, tmp_path: Path) -> None:
+    vip: Vip = parse_inventory(INVENTORY, "x").vip
+    theirs, ours = tmp_path / "theirs.pcap", tmp_path / "ours.pcap"
+    own = [sys.executable, "-m", "probe.capture", str(ours), str(vip.address), str(vip.port)]
+    sniffers = [network.start(network.client, *argv) for argv in (own, capture.command(theirs, vip))]
+    wait_for(lambda: all(path.exists() and path.stat().st_size > 200_000 for path in (theirs, ours)))
+    for sniffer in reversed(sniffers):
+        sniffer.terminate()
+        sniffer.wait(5)
+    agent.stop()
+    by_port = [capture.answers_by_port(path, 0) for path in (theirs, ours)]
+    assert len(by_port[0]) > 25
+    for port in sorted(set(by_port[0]) & set(range(20_000, 21_000))):
+        first, second = (found[port] for found in by_port)
+        # While it starts, tcpdump changes filters and may lose some; and the kernel stamps for each on its own.
+        low, high = max(first[0], second[0]) + 100_000_000, min(first[-1], second[-1]) - 50_000_000
+        both = [t_ns for t_ns in first if low <= t_ns <= high]
+        assert len(both) > 20
+        other = [t_ns for t_ns in second if both[0] - 100_000 <= t_ns <= both[-1] + 100_000]
+        assert max(abs(a_ns - b_ns) for a_ns, b_ns in zip(both, other, strict=True)) < 5_000_000
