@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -155,12 +156,14 @@ def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] 
     if lab is not None and lab.alive():
         return lab
     options = preflight()
+    _remove_dead()
     state_file = _state_file(name)
     state_file.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     descriptors = [write_end] + ([] if lifeline is None else [lifeline])
     argv = ["unshare", *options, sys.executable, "-m", "lab.holder", "--ready", str(write_end)]
     argv += [] if lifeline is None else ["--lifeline", str(lifeline)]
+    argv += ["--state", str(state_file), str(state_file.with_suffix(".log"))]
     with state_file.with_suffix(".log").open("wb") as log:
         outer = subprocess.Popen(
             argv,
@@ -227,6 +230,15 @@ def _state_file(name: str) -> Path:
         raise CallError(f"lab name {name!r}: letters, digits and hyphens are allowed")
     base = os.environ.get("VIPCHAOS_HOME") or Path.home() / ".local/state/vipchaos"
     return Path(base) / "labs" / f"{name}.json"
+
+
+def _remove_dead() -> None:
+    """Remove what is on record of labs that were killed outright."""
+    for path in _state_file("any").parent.glob("*.json"):
+        with contextlib.suppress(LabError):
+            lab = _recorded(path.stem)
+            if lab is not None and not lab.alive():
+                lab.down()
 
 
 def _record(lab: Lab) -> None:

@@ -104,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--lifeline", type=int)
+    parser.add_argument("--state", type=Path, nargs="*", default=[], help="files to remove at the end")
     arguments = parser.parse_args()
     try:
         build()
@@ -114,6 +115,8 @@ def main() -> None:
     os.close(arguments.ready)
     if not failed:
         hold(arguments.lifeline)
+        for path in arguments.state:
+            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
