@@ -81,11 +81,13 @@ class Vantages:
         for name, vantage in inventory.vantages.items():
             host = inventory.hosts[vantage.host]
             place = ["ip", "netns", "exec", host.target] if host.transport == "netns" else []
+            # An agent has a lifeline; a capture has the kernel, which ends it when this process dies.
+            leash = ["setpriv", "--pdeathsig", "TERM"]
             log = (run.path / f"{name}.log").open("wb")
             with log:
                 self.captures.append(
                     subprocess.Popen(
-                        [*place, *capture.command(run.path / f"{name}.pcap", inventory.vip)],
+                        [*place, *leash, *capture.command(run.path / f"{name}.pcap", inventory.vip)],
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,

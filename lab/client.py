@@ -28,6 +28,7 @@ TOOLS = {
     "conntrackd": "conntrackd",
     "unshare": "util-linux",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
 }
 SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 UP_WITHIN_S = 60.0
