@@ -17,11 +17,13 @@ test: lint ## run all tests, end-to-end runs on the lab included
 
 lint: setup ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-docs: setup ## write the pages that come from the code
+docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py
+	@$(BIN)/python tools/write_readme.py
 
 lock: setup ## pin versions and hashes anew
 	@command -v uv >/dev/null || { echo "lock: needs uv" >&2; exit 6; }
