@@ -13,7 +13,7 @@ demo: setup ## show the failover story on a network of real daemons
 	@$(BIN)/vipchaos demo
 
 test: lint ## run all tests, end-to-end runs on the lab included
-	@$(BIN)/python -m pytest
+	@tools/as_root $(BIN)/python -m pytest
 
 lint: setup ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .

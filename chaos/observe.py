@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from core.experiment import Abort, SteadyState
-from core.records import Clock, Drop, Opened, OutageBegan, OutageEnded, Record, Summary
+from core.records import Clock, OutageBegan, OutageEnded, Record, Summary
 
 FRESH_NS = 2_500_000_000
 
@@ -19,7 +19,6 @@ class VantageView:
     alive_by_site: Mapping[str, int] = field(default_factory=dict)
     answered: int = 0
     silent: Mapping[int, int] = field(default_factory=dict)
-    changed_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,10 @@ class Observations:
                 answered = (view.answered if same else 0) + record.answered
                 view = replace(view, summary_ns=record.t_ns, alive_by_site=by_site, answered=answered)
             case OutageBegan() if record.clock is Clock.DATA_PLANE:
-                view = replace(view, silent={**view.silent, record.slot: record.last_sent_ns}, changed_ns=record.t_ns)
+                view = replace(view, silent={**view.silent, record.slot: record.last_sent_ns})
             case OutageEnded() if record.clock is Clock.DATA_PLANE:
                 silent = {slot: since for slot, since in view.silent.items() if slot != record.slot}
-                view = replace(view, silent=silent, changed_ns=record.t_ns)
-            case Drop() | Opened() if not record.held_kernel:
-                view = replace(view, changed_ns=record.t_ns)
+                view = replace(view, silent=silent)
             case _:
                 return self
         return replace(self, vantages={**self.vantages, vantage: view})

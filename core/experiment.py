@@ -50,7 +50,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Ends the run and reverts at once: when one of `vantages` is without any answer for `outage_s`."""
+    """Ends the run and reverts at once: a session of `vantages` silent for `outage_s`, or telemetry aged `stale_s`."""
 
     vantages: tuple[str, ...]
     outage_s: float
@@ -63,9 +63,8 @@ class Experiment:
 
     Either `faults` are injected and held for `hold_s`, or `reverts` names an earlier experiment of the
     same list whose faults are still out and are reverted now (a failback as an event of its own).
-    `lease_s` bounds how long the faults may stay, whatever happens to the controller.
-    `keep_for` is set when a later experiment of the list reverts this one: then the faults stay
-    out at the end of this one.
+    `lease_s` bounds how long the faults may stay, whatever happens to the controller. Where a later
+    experiment of the list reverts this one, the faults stay out at its end.
     """
 
     name: str

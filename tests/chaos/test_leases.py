@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,21 +47,6 @@ fault = lease.faults[-1]
 DRIVERS[fault.driver].revert(at(fault.host), fault.arguments, fault.prior)
 reached("reverting")
 """
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    """A namespace with two links that are up."""
-    name = f"vct{os.getpid()}"
-    for argv in (
-        ["netns", "add", name],
-        ["-n", name, "link", "add", "left", "type", "veth", "peer", "name", "right"],
-        ["-n", name, "link", "set", "left", "up"],
-        ["-n", name, "link", "set", "right", "up"],
-    ):
-        subprocess.run(["ip", *argv], check=True)
-    yield Host("box", "netns", name)
-    subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 def make(host: Host, tmp_path: Path, lease_s: float = LEASE_S) -> Path:

@@ -1,0 +1,187 @@
+"""The runner: what it does in which order, and that every way out of it leaves the faults reverted."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from chaos import runner as runner_module
+from chaos.drivers import DRIVERS
+from chaos.observe import Observations
+from chaos.runner import Runner, Surroundings
+from chaos.transport import Reply, at
+from core.experiment import Abort, Experiment, Fault, SteadyState
+from core.inventory import Host, Inventory
+from core.loader import load_inventory
+from core.records import Clock, ExperimentPhase, FaultPhase, FaultStep, OutageBegan, Outcome, Record, Summary
+
+ROOT = Path(__file__).resolve().parents[2]
+STEADY = SteadyState({"c1": "dc1"}, 0.1, 0.5)
+
+
+@dataclass
+class World:
+    """A network that is observed to be steady until `unsteady`, and everything that is recorded."""
+
+    host: Host
+    directory: Path
+    records: list[Record] = field(default_factory=list)
+    steady: Callable[[], bool] = lambda: True
+    stop: str = ""
+
+    def observe(self) -> Observations:
+        now_ns = time.monotonic_ns()
+        seen = Observations().after(Summary(now_ns, "c1", "dc1", "ace1", "N1", 25, 1, 1, 0, 0, 0, 0, ()))
+        if not self.steady():
+            seen = seen.after(OutageBegan(now_ns, "c1", 3, Clock.DATA_PLANE, now_ns - 10**9))
+        return seen.at(now_ns)
+
+    def run(self, *experiments: Experiment) -> tuple[Outcome, str]:
+        found = load_inventory(ROOT / "experiments" / "lab.yaml")
+        inventory: Inventory = replace(found, hosts={"box": self.host})
+        surroundings = Surroundings(
+            observe=self.observe,
+            record=self.records.append,
+            stop=lambda: self.stop,
+            run="test",
+            run_directory=self.directory,
+            lease_directory=self.directory / "leases",
+        )
+        return Runner(experiments, inventory, surroundings).run()
+
+    def steps(self) -> list[tuple[str, FaultPhase]]:
+        return [(record.fault, record.phase) for record in self.records if isinstance(record, FaultStep)]
+
+    def phases(self) -> list[str]:
+        return [record.phase for record in self.records if isinstance(record, ExperimentPhase)]
+
+    def out(self) -> dict[str, bool | None]:
+        run = at(self.host)
+        return {name: DRIVERS["link"].is_out(run, {"interface": name}, {})[0] for name in ("left", "right")}
+
+    def nothing_left(self) -> bool:
+        return self.out() == {"left": False, "right": False} and not list((self.directory / "leases").glob("*"))
+
+
+@pytest.fixture
+def world(host: Host, tmp_path: Path) -> World:
+    (tmp_path / "leases").mkdir()
+    return World(host, tmp_path)
+
+
+def experiment(name: str = "cut", *interfaces: str, reverts: str | None = None, hold_s: float = 0.2) -> Experiment:
+    faults = tuple(Fault(link, "link", "box", {"interface": link}, 0.0) for link in interfaces)
+    return Experiment(name, name, STEADY, faults, reverts, hold_s, 20.0, 0.1, (), (Abort(("c1",), 0.2, 3.0),), "x")
+
+
+def test_armed_before_injected_proven_and_reverted(world: World) -> None:
+    assert world.run(experiment("cut", "left", "right")) == (Outcome.PASSED, "")
+    steps = world.steps()
+    for fault in ("left", "right"):
+        assert [phase for name, phase in steps if name == fault] == [
+            FaultPhase.PLANNED,
+            FaultPhase.ARMED,
+            FaultPhase.INJECTING,
+            FaultPhase.INJECTED,
+            FaultPhase.PROVEN,
+            FaultPhase.REVERTING,
+            FaultPhase.REVERTED,
+            FaultPhase.REVERT_PROVEN,
+        ]
+    phases = [phase for _, phase in steps]
+    last_armed = max(number for number, phase in enumerate(phases) if phase is FaultPhase.ARMED)
+    assert last_armed < phases.index(FaultPhase.INJECTING)
+    assert world.phases() == ["gate", "inject", "hold", "revert", "settle", "done"]
+    assert world.nothing_left()
+
+
+def test_a_failback_reverts_what_the_failover_left_out(world: World) -> None:
+    seen: list[dict[str, bool | None]] = []
+    append = world.records.append
+
+    def record(fact: Record) -> None:
+        append(fact)
+        if isinstance(fact, ExperimentPhase) and fact.phase in ("done", "gate"):
+            seen.append(world.out())
+
+    world.records = _Spy(record)
+    both = (experiment("cut", "right"), experiment("back", reverts="cut"))
+    assert world.run(*both) == (Outcome.PASSED, "")
+    assert [found["right"] for found in seen] == [False, True, True, False]
+    assert world.nothing_left()
+
+
+class _Spy(list[Record]):
+    def __init__(self, append: Callable[[Record], None]) -> None:
+        super().__init__()
+        self.append = append  # type: ignore[method-assign]
+
+
+def test_without_a_steady_state_nothing_is_touched(world: World) -> None:
+    world.steady = lambda: False
+    outcome, reason = world.run(experiment("cut", "left"))
+    assert outcome is Outcome.BLOCKED
+    assert reason.startswith("cut: no steady state within 0.6 s: c1: 1 sessions without answer")
+    assert world.steps() == []
+
+
+def test_a_target_that_is_out_already_blocks(world: World) -> None:
+    subprocess.run(["ip", "-n", world.host.target, "link", "set", "left", "down"], check=True)
+    outcome, reason = world.run(experiment("cut", "right", "left"))
+    assert outcome is Outcome.BLOCKED
+    assert "already in the state of the fault" in reason
+    assert FaultPhase.INJECTING not in [phase for _, phase in world.steps()]
+    assert world.out()["left"] is True, "somebody else's fault is not ours to revert"
+
+
+def test_an_abort_condition_reverts_at_once(world: World) -> None:
+    world.steady = lambda: world.out() == {"left": False, "right": False}
+    began_s = time.monotonic()
+    outcome, reason = world.run(experiment("cut", "left", hold_s=15))
+    assert outcome is Outcome.ABORTED
+    assert "c1: without answer for more than 0.2 s" in reason
+    assert time.monotonic() - began_s < 10
+    assert world.nothing_left()
+
+
+def test_told_to_stop_it_reverts(world: World) -> None:
+    append = world.records.append
+
+    def record(fact: Record) -> None:
+        append(fact)
+        if isinstance(fact, ExperimentPhase) and fact.phase == "hold":
+            world.stop = "told to stop (SIGTERM)"
+
+    world.records = _Spy(record)
+    assert world.run(experiment("cut", "left", hold_s=15)) == (Outcome.ABORTED, "cut: told to stop (SIGTERM)")
+    assert world.nothing_left()
+
+
+def test_what_is_not_proven_is_inconclusive(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "PROVE_WITHIN_S", 0.2)
+    monkeypatch.setattr(type(DRIVERS["link"]), "inject", lambda *_: Reply((), 0, "", ""))
+    outcome, reason = world.run(experiment("cut", "left"))
+    assert outcome is Outcome.INCONCLUSIVE
+    assert "left is not proven injected" in reason
+    assert world.nothing_left()
+
+
+def test_a_revert_that_is_not_proven_is_told_and_its_lease_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "REVERT_WITHIN_S", 0.2)
+    revert = type(DRIVERS["link"]).revert
+    monkeypatch.setattr(type(DRIVERS["link"]), "revert", lambda *_: Reply((), 1, "", "refused"))
+    outcome, reason = world.run(replace(experiment("cut", "left"), lease_s=3.0))
+    assert outcome is Outcome.REVERT_FAILED
+    assert "cut" in reason
+    assert FaultPhase.REVERT_FAILED in [phase for _, phase in world.steps()]
+    assert list((world.directory / "leases").glob("*.json")), "its watchdog still has it"
+    monkeypatch.setattr(type(DRIVERS["link"]), "revert", revert)
+    until_s = time.monotonic() + 8
+    while not world.nothing_left() and time.monotonic() < until_s:
+        time.sleep(0.1)
+    assert world.nothing_left()
