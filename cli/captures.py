@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from core.records import CaptureGap, Opened, OutageEnded, ProbeStarted
+from core.records import CaptureGap, Note, Opened, OutageEnded, ProbeStarted
 from core.truth import captured
-from probe.capture import answers_by_port
+from probe.capture import answers_by_port, lost
 from store.runs import RunDirectory
 
 
-def read_captures(run: RunDirectory) -> list[CaptureGap]:
-    """Return what the captures in the run's directory show at its data-plane outages. Raises CaptureError."""
+def read_captures(run: RunDirectory) -> list[CaptureGap | Note]:
+    """Return what the captures in the run's directory show at its data-plane outages. Raises CaptureError.
+
+    A capture that lost packets shows gaps that were none; that is noted.
+    """
     records = run.read_all()
-    found: list[CaptureGap] = []
+    found: list[CaptureGap | Note] = []
     for probe in (record for record in records if isinstance(record, ProbeStarted)):
         mine = [record for record in records if getattr(record, "vantage", "") == probe.vantage]
         ports: dict[int, list[int]] = {}
@@ -19,5 +22,8 @@ def read_captures(run: RunDirectory) -> list[CaptureGap]:
             if isinstance(record, Opened) and not record.held_kernel:
                 ports.setdefault(record.slot, []).append(record.source_port)
         answers = answers_by_port(run.path / f"{probe.vantage}.pcap", probe.wall_ns - probe.t_ns)
+        count = lost(run.path / f"{probe.vantage}.log")
+        if count:
+            found.append(Note(probe.t_ns, probe.vantage, f"the packet capture lost {count} packets"))
         found += captured([record for record in mine if isinstance(record, OutageEnded)], answers, ports)
     return found

@@ -158,8 +158,8 @@ def control(request: Request) -> int:
     )
     outcome, reason = _run(inventory, experiments, request, run, journal.append, progress, stopped)
     try:
-        for gap in read_captures(run):
-            journal.append(gap)
+        for fact in read_captures(run):
+            journal.append(fact)
     except CaptureError as error:
         if outcome is Outcome.PASSED:
             outcome, reason = Outcome.INCONCLUSIVE, f"no capture to hold the intervals against: {error}"

@@ -32,8 +32,8 @@ def captured(
     """Return what the capture of one vantage shows at each of its data-plane outages, self-inflicted ones left out.
 
     `answers` are the instants (monotonic ns) of captured answers by local port, a reset being none;
-    `ports` the local ports that each slot used. The gap is the longest between two neighbouring answers around
-    the outage, taken from the capture's own stamps.
+    `ports` the local ports that each slot used. The gap is that between two neighbouring answers which shares
+    most time with the outage, taken from the capture's own stamps.
     """
     found = []
     for outage in outages:
@@ -63,9 +63,15 @@ def _counts(outage: OutageEnded) -> bool:
 
 
 def _gap(instants: Sequence[int], outage: OutageEnded) -> int | None:
-    """Return the longest gap of `instants` that overlaps the outage."""
+    """Return the gap of `instants` that shares most time with the outage.
+
+    Not the longest nearby: the answer that ends one outage may be the last before the next.
+    """
     first = max(0, bisect_right(instants, outage.s_a_ns) - 1)
     last = min(len(instants), bisect_left(instants, outage.r_b_ns) + 2)
-    around = instants[first:last]
-    gaps = [later - earlier for earlier, later in pairwise(around) if earlier < outage.s_b_ns and later > outage.s_a_ns]
-    return max(gaps, default=None)
+    shared = [
+        (min(later, outage.s_b_ns) - max(earlier, outage.r_a_ns), later - earlier)
+        for earlier, later in pairwise(instants[first:last])
+    ]
+    common_ns, gap_ns = max(shared, default=(0, 0))
+    return gap_ns if common_ns > 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import struct
@@ -12,11 +13,12 @@ from pathlib import Path
 
 from core.errors import VipchaosError
 from core.inventory import Vip
-from probe.sockets import kernel_stamp, listener
+from probe.sockets import dropped, kernel_stamp, listener
 
 _FILE = struct.Struct("<IHHiIII")
 _PACKET = struct.Struct("<IIII")
 _COOKED = struct.Struct("!HHH8sH")
+_LOST = re.compile(r"(\d+) packets? dropped by kernel")
 SNAP_BYTES = 72
 RESET = 0x04
 NANOSECOND_MAGIC = 0xA1B23C4D
@@ -71,6 +73,7 @@ def capture(path: Path, address: IPv4Address, port: int) -> None:
                 file.write(_PACKET.pack(*divmod(stamp_ns, 1_000_000_000), len(kept), len(link) + len(data)) + kept)
         finally:
             file.flush()
+            sys.stderr.write(f"{dropped(packets)} packets dropped by kernel\n")
 
 
 def _is_answer(data: bytes, address: IPv4Address, port: int) -> bool:
@@ -82,6 +85,12 @@ def _is_answer(data: bytes, address: IPv4Address, port: int) -> bool:
         and int.from_bytes(data[tcp : tcp + 2], "big") == port
         and not data[tcp + 13] & RESET
     )
+
+
+def lost(log: Path) -> int:
+    """Return how many packets a capture says, in its log, that it lost; 0 where it says nothing."""
+    found = _LOST.search(log.read_text(errors="replace")) if log.exists() else None
+    return int(found[1]) if found else 0
 
 
 def answers_by_port(path: Path, wall_offset_ns: int) -> dict[int, Sequence[int]]:

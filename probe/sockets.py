@@ -62,8 +62,7 @@ class PacketSockets:
 
     def dropped(self) -> int:
         """Return how many packets the kernel dropped because the buffer was full, since the last call."""
-        _, drops = struct.unpack("II", self._in.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-        return int(drops)
+        return dropped(self._in)
 
     def close(self) -> None:
         """Close both."""
@@ -87,6 +86,11 @@ def listener(vip: IPv4Address, port: int, ports: range) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     _attach(found, _filter(vip, port, ports))
     return found
+
+
+def dropped(packets: socket.socket) -> int:
+    """Return how many packets the kernel dropped because the buffer of a packet socket was full, since last asked."""
+    return int(struct.unpack("II", packets.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1])
 
 
 def kernel_stamp(ancillary: Iterable[tuple[int, int, bytes]]) -> int:

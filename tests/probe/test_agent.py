@@ -195,6 +195,8 @@ def test_our_own_capture_is_what_tcpdump_writes(network: Network, agent: Agent, 
         sniffer.terminate()
         sniffer.wait(5)
     agent.stop()
+    assert capture.lost(tmp_path / "log-2") == 0
+    assert "packets dropped by kernel" in (tmp_path / "log-2").read_text()
     by_port = [capture.answers_by_port(path, 0) for path in (theirs, ours)]
     assert len(by_port[0]) > 25
     for port in sorted(set(by_port[0]) & set(range(20_000, 21_000))):
