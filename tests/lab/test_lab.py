@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from lab import client
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL_USERS = Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
 
 
 def missing(lab: client.Lab) -> object:
@@ -107,38 +104,3 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PrivilegeError, match=r"no-such-tool \(package no-such-package\)") as refused:
         client.preflight()
     assert refused.value.exit_code == 6
-
-
-@pytest.mark.skipif(not ALL_USERS, reason="the whole suite is rootless then")
-def test_rootless(tmp_path: Path) -> None:
-    """The same lab for an ordinary user, with an interpreter that such a user may run."""
-    tmp_path.chmod(0o777)
-    for parent in list(tmp_path.parents)[:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    packages = sysconfig.get_paths()["purelib"]
-    environment = os.environ | {"VIPCHAOS_HOME": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": packages}
-    inner = ["unshare", "--user", "--map-root-user"]
-    pythons = [
-        python
-        for python in (sys.executable, "/usr/bin/python3")
-        if not subprocess.run(
-            [*user, *inner, python, "-c", "import click, yaml"], env=environment, check=False
-        ).returncode
-    ]
-    assert pythons, "an ordinary user needs a Python to run: apt-get install python3"
-    python = pythons[0]
-
-    def vipchaos(*words: str) -> subprocess.CompletedProcess[str]:
-        argv = [*user, python, "-m", "cli", "lab", *words, "--name", "rootless"]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=ROOT, timeout=90)
-
-    try:
-        up = vipchaos("up")
-        assert (up.returncode, up.stdout) == (0, "lab rootless is up\n"), up.stderr
-        status = vipchaos("status")
-        assert status.returncode == 0, status.stdout + status.stderr
-        assert status.stdout.endswith("ready\n")
-    finally:
-        down = vipchaos("down")
-    assert (down.returncode, down.stdout) == (0, "lab rootless is down\n"), down.stderr
