@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos import lease as leases
-from chaos import watchdog
+from chaos import switch, watchdog
 from chaos.drivers import DRIVERS
 from chaos.observe import Observations
 from chaos.transport import Run, at
@@ -60,13 +60,15 @@ class Runner:
         outcome, reason = Outcome.PASSED, ""
         current = ""
         try:
+            if self._switched_off():
+                raise BlockedError(f"{self._switched_off()}; `vipchaos resume` allows new faults")
             for experiment in self._experiments:
                 current = experiment.name
                 self._run_one(experiment)
         except _Ended as ended:
             outcome, reason = ended.outcome, f"{current}: {ended}"
         except BlockedError as blocked:
-            outcome, reason = Outcome.BLOCKED, f"{current}: {blocked}"
+            outcome, reason = Outcome.BLOCKED, f"{current}: {blocked}" if current else str(blocked)
         finally:
             left = [name for name in list(self._out) if not self._revert(name)]
         if outcome is not Outcome.PASSED:
@@ -126,9 +128,13 @@ class Runner:
             time.sleep(POLL_S)
 
     def _check_stop(self) -> None:
-        reason = self._world.stop()
+        reason = self._world.stop() or self._switched_off()
         if reason:
             raise _Ended(Outcome.ABORTED, reason)
+
+    def _switched_off(self) -> str:
+        reason = switch.reason(self._world.lease_directory)
+        return f"the kill switch is on: {reason}" if reason else ""
 
     def _inject(self, experiment: Experiment) -> None:
         """Arm, then inject every fault at its offset, then prove each."""

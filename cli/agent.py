@@ -18,7 +18,7 @@ from core.loader import load_inventory
 @click.option("--run", default="standalone", show_default=True, help="Name of the run, for the rule's comment.")
 @click.option("--lifeline", is_flag=True, help="End when standard input ends.")
 def agent(inventory: Path, vantage: str, journal: Path, run: str, lifeline: bool) -> None:
-    r"""Hold sessions to the VIP from this machine and record what happens to them. Needs root.
+    """Hold sessions to the VIP from this machine and record what happens to them. Needs root.
 
     \b
     Example:

@@ -19,7 +19,7 @@ LAB_INVENTORY = Path(__file__).resolve().parent.parent / "experiments" / "lab.ya
 )
 @click.argument("experiments", nargs=-1, type=click.Path(path_type=Path))
 def check(inventory: Path, experiments: tuple[Path, ...], as_json: bool) -> None:
-    r"""Check an inventory and EXPERIMENTS, in the order in which they would run. Nothing is touched.
+    """Check an inventory and EXPERIMENTS, in the order in which they would run. Nothing is touched.
 
     Problems are printed as `file:line: key path: what is wrong, allowed: what is allowed`; exit code 4.
 

@@ -27,7 +27,7 @@ from cli.output import write_whole
 from cli.progress import Progress
 from cli.telemetry import FirstAnswers, Telemetry
 from cli.verdict import EXIT_CODES, Judged, judge_run
-from core.errors import VipchaosError
+from core.errors import PrivilegeError, VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
@@ -52,6 +52,7 @@ class Request:
     markdown_file: Path | None
     keep_captures: bool
     color: bool
+    name: str = "demo"
 
 
 class Lifeline(threading.Thread):
@@ -75,9 +76,11 @@ class Vantages:
 
     agents: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     captures: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    directory: Path = Path()
 
     def start(self, inventory: Inventory, request: Request, run: RunDirectory) -> None:
         """Start them all."""
+        self.directory = run.path
         for name, vantage in inventory.vantages.items():
             host = inventory.hosts[vantage.host]
             place = ["ip", "netns", "exec", host.target] if host.transport == "netns" else []
@@ -116,9 +119,16 @@ class Vantages:
                 )
 
     def failed(self) -> str:
-        """Return which agent has ended though nobody told it to, or ''."""
-        ended = [name for name, agent in self.agents.items() if agent.poll() is not None]
-        return f"agent {ended[0]} ended with exit code {self.agents[ended[0]].returncode}" if ended else ""
+        """Return which agent has ended though nobody told it to, or ''. Raises PrivilegeError when it may not run."""
+        ended = [(name, agent) for name, agent in self.agents.items() if agent.poll() is not None]
+        if not ended:
+            return ""
+        name, agent = ended[0]
+        words = (self.directory / f"{name}.log").read_text(errors="replace").strip().splitlines()
+        why = f": {words[-1]}" if words else ""
+        if agent.returncode == PrivilegeError.exit_code:
+            raise PrivilegeError(f"agent {name}{why}")
+        return f"agent {name} ended with exit code {agent.returncode}{why}"
 
     def stop(self) -> None:
         """End all of them in order."""
@@ -136,15 +146,14 @@ class Vantages:
 
 
 def control(request: Request) -> int:
-    """Do the run and return its exit code."""
+    """Do the run and return its exit code; SIGTERM and SIGINT end it in order. Raises VipchaosError."""
     inventory = load_inventory(request.inventory_file)
     experiments = load_experiments(request.experiment_files, inventory)
-    run = RunDirectory.create("demo")
+    run = RunDirectory.create(request.name)
     progress = Progress()
     stopped: list[str] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: stopped.append(signal.Signals(received).name))
-    Lifeline(sys.stdin.fileno()).start()
     journal = JournalWriter(run.journal_path(CONTROLLER), CONTROLLER)
     journal.append(
         RunStarted(
@@ -249,6 +258,7 @@ def main(
     """Run experiments here; `vipchaos demo` calls this."""
     chosen = sys.stdout.isatty() and "NO_COLOR" not in os.environ if color is None else color
     try:
+        Lifeline(sys.stdin.fileno()).start()
         code = control(Request(inventory, experiments, json_file, markdown_file, keep_captures, chosen))
     except VipchaosError as error:
         click.echo(f"error: {error}", err=True)

@@ -40,7 +40,7 @@ def demo(
     color: bool | None,
     experiments: tuple[Path, ...],
 ) -> None:
-    r"""Show the failover story on a network of real daemons, on this machine.
+    """Show the failover story on a network of real daemons, on this machine.
 
     Without EXPERIMENTS: node failover, site failover, its failback, route withdrawal.
 

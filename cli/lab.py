@@ -15,7 +15,7 @@ _name = click.option("--name", default="lab", show_default=True, help="Which lab
 
 @click.group()
 def lab() -> None:
-    r"""The lab: routers, load balancers and servers of the design, on this machine, in namespaces.
+    """The lab: routers, load balancers and servers of the design, on this machine, in namespaces.
 
     \b
     Examples:

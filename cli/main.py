@@ -12,8 +12,12 @@ from core.errors import VipchaosError
 COMMANDS = {
     "demo": ("cli.demo", "Show the failover story on a network of real daemons."),
     "lab": ("cli.lab", "Bring the lab network up or down, look at it, enter it."),
+    "run": ("cli.run", "Run experiments against the network of an inventory."),
     "check": ("cli.check", "Say what is wrong with inventory and experiment files."),
     "agent": ("cli.agent", "Probe a VIP from this machine into a journal."),
+    "leases": ("cli.leases", "List the faults that are out, and until when."),
+    "stop": ("cli.leases", "Kill switch: revert everything, block new faults."),
+    "resume": ("cli.leases", "Allow new faults again."),
     "runs": ("cli.runs", "List the runs."),
     "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
 }
@@ -64,7 +68,7 @@ def vipchaos() -> None:
 def main() -> None:
     """Run the command and exit with its code."""
     try:
-        vipchaos.main(standalone_mode=False)
+        vipchaos.main(prog_name="vipchaos", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

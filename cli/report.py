@@ -21,7 +21,7 @@ from store.runs import find_run
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write the report to FILE.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
 def report(run: str, json_file: str | None, markdown_file: Path | None, color: bool | None) -> None:
-    r"""Judge RUN again: an id, the beginning of one, `last`, or a directory. Exits with the outcome's code.
+    """Judge RUN again: an id, the beginning of one, `last`, or a directory. Exits with the outcome's code.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from store.runs import list_runs
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def runs(as_json: bool) -> None:
-    r"""List the runs with their outcome as the runner saw it; `vipchaos report RUN` judges one.
+    """List the runs with their outcome as the runner saw it; `vipchaos report RUN` judges one.
 
     \b
     Example:

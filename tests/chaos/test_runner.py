@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaos import runner as runner_module
+from chaos import switch
 from chaos.drivers import DRIVERS
 from chaos.observe import Observations
 from chaos.runner import Runner, Surroundings
@@ -185,3 +186,35 @@ def test_a_revert_that_is_not_proven_is_told_and_its_lease_stays(world: World, m
     while not world.nothing_left() and time.monotonic() < until_s:
         time.sleep(0.1)
     assert world.nothing_left()
+
+
+def test_the_kill_switch_ends_a_run_and_blocks_the_next(world: World) -> None:
+    append = world.records.append
+    told: list[FaultStep] = []
+
+    def record(fact: Record) -> None:
+        append(fact)
+        if isinstance(fact, ExperimentPhase) and fact.phase == "hold":
+            assert world.out() == {"left": True, "right": True}
+            assert switch.stop("real outage", told.append, world.directory / "leases") == []
+            assert world.out() == {"left": False, "right": False}
+
+    world.records = _Spy(record)
+    outcome, reason = world.run(experiment("cut", "left", "right", hold_s=15))
+    assert (outcome, reason) == (Outcome.ABORTED, "cut: the kill switch is on: real outage")
+    assert [step.fault for step in told if step.phase is FaultPhase.REVERT_PROVEN] == ["right", "left"]
+    assert switch.stop("again", told.append, world.directory / "leases") == [], "twice without harm"
+    world.records = []
+    outcome, reason = world.run(experiment("cut", "left"))
+    assert outcome is Outcome.BLOCKED
+    assert "again; `vipchaos resume`" in reason
+    assert world.steps() == []
+    assert switch.resume(world.directory / "leases")
+    assert not switch.resume(world.directory / "leases")
+    assert world.run(experiment("cut", "left")) == (Outcome.PASSED, "")
+
+
+def test_a_damaged_switch_blocks(world: World) -> None:
+    (world.directory / switch.NAME).write_text("{")
+    assert world.run(experiment("cut", "left"))[0] is Outcome.BLOCKED
+    assert world.steps() == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import COMMANDS
+from lab import client
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +35,8 @@ def test_each_command_has_help_with_an_example(command: str) -> None:
     done = vipchaos(command, "--help")
     assert done.returncode == 0
     assert "Example" in done.stdout
-    assert f"vipchaos {command}" in done.stdout
+    assert f"  vipchaos {command}" in done.stdout, "an example on a line of its own"
+    assert "\\b" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -116,8 +118,8 @@ def test_without_the_right_it_is_6() -> None:
     assert "CAP_SYS_ADMIN" in done.stderr
 
 
-def test_lab_exec_passes_on_what_the_command_says(lab: object) -> None:
-    assert lab is not None
+def test_lab_exec_passes_on_what_the_command_says(lab: client.Lab) -> None:
+    assert lab.alive()
     done = vipchaos("lab", "exec", "--name", "tests", "c1", "--", "sh", "-c", "echo out; echo err >&2; exit 41")
     assert (done.returncode, done.stdout, done.stderr) == (41, "out\n", "err\n")
     status = vipchaos("lab", "status", "--name", "tests", "--json")
@@ -136,3 +138,35 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     write_whole(tmp_path / "file", "two")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "two"
+
+
+def test_run_in_the_lab_as_on_a_network_of_ones_own(lab: client.Lab, tmp_path: Path) -> None:
+    """The lab's namespaces are this machine's, as `vipchaos run` sees them; with the kill switch at the end."""
+
+    def inside(*words: str) -> subprocess.CompletedProcess[str]:
+        argv = lab.enter_argv(None, [sys.executable, "-m", "cli", *words])
+        return subprocess.run(
+            argv, capture_output=True, text=True, check=False, env=client.environment(), timeout=120, cwd=ROOT
+        )
+
+    path = tmp_path / "outcome.json"
+    done = inside(
+        "run",
+        "--inventory",
+        "experiments/lab.yaml",
+        "--json",
+        str(path),
+        "--no-color",
+        "experiments/node-failover.yaml",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(path.read_text())["outcome"] == "PASSED"
+    leases = inside("leases", "--json")
+    assert json.loads(leases.stdout) == {"leases": [], "stopped": None}
+    stopped = inside("stop", "--reason", "a test")
+    assert (stopped.returncode, stopped.stdout) == (0, "nothing is out; new faults are blocked\n")
+    assert json.loads(inside("leases", "--json").stdout)["stopped"] == "a test"
+    blocked = inside("run", "--inventory", "experiments/lab.yaml", "experiments/node-failover.yaml")
+    assert blocked.returncode == 3
+    assert "the kill switch is on: a test; `vipchaos resume` allows new faults" in blocked.stdout
+    assert inside("resume").stdout == "new faults are allowed again\n"

@@ -1,0 +1,53 @@
+"""The kill switch: a file that blocks new faults, and the revert of all that is out. Needs no controller to work."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from chaos import lease as leases
+
+NAME = "stopped"
+
+
+def reason(directory: Path = leases.DIRECTORY) -> str:
+    """Return why new faults are blocked, or '' when they are not. An unreadable switch blocks."""
+    try:
+        words = json.loads((directory.parent / NAME).read_text())["reason"]
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return "the switch cannot be read"
+    return str(words) or "no reason given"
+
+
+def stop(why: str, record: leases.Recorder, directory: Path = leases.DIRECTORY, give_up_s: float = 10.0) -> list[str]:
+    """Block new faults, then revert everything that is out, all leases at once; return those not proven reverted.
+
+    Harmless when nothing is out, and when called again.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    new = directory.parent / f".{NAME}.{os.getpid()}"
+    new.write_text(json.dumps({"reason": why}))
+    new.rename(directory.parent / NAME)
+    return _release(leases.unfinished(directory), record, give_up_s)
+
+
+def _release(paths: Sequence[Path], record: leases.Recorder, give_up_s: float) -> list[str]:
+    if not paths:
+        return []
+    with ThreadPoolExecutor(len(paths)) as pool:
+        done = list(pool.map(lambda path: leases.release(path, record, give_up_s), paths))
+    return [path.stem for path, gone in zip(paths, done, strict=True) if not gone]
+
+
+def resume(directory: Path = leases.DIRECTORY) -> bool:
+    """Allow new faults again; tell whether they were blocked."""
+    try:
+        (directory.parent / NAME).unlink()
+    except FileNotFoundError:
+        return False
+    return True
