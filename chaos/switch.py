@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chaos import lease as leases
+from chaos.told import told
+from core.records import FaultStep
 
 NAME = "stopped"
 
@@ -40,8 +42,22 @@ def _release(paths: Sequence[Path], record: leases.Recorder, give_up_s: float) -
     if not paths:
         return []
     with ThreadPoolExecutor(len(paths)) as pool:
-        done = list(pool.map(lambda path: leases.release(path, record, give_up_s), paths))
+        done = list(pool.map(lambda path: _release_one(path, record, give_up_s), paths))
     return [path.stem for path, gone in zip(paths, done, strict=True) if not gone]
+
+
+def _release_one(path: Path, record: leases.Recorder, give_up_s: float) -> bool:
+    try:
+        journal = Path(leases.read(path).guard_journal).with_name(f"switch-{path.stem}.db")
+    except FileNotFoundError:
+        return True
+    with told(journal, f"switch {path.stem}") as write:
+
+        def both(step: FaultStep) -> None:
+            write(step)
+            record(step)
+
+        return leases.release(path, both, give_up_s)
 
 
 def resume(directory: Path = leases.DIRECTORY) -> bool:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from chaos import lease as leases
 from core.errors import BlockedError
-from core.records import FaultStep
 
 LOOK_EVERY_S = 0.05
 ARMED_WITHIN_S = 10.0
@@ -55,17 +54,10 @@ def watch(path: Path) -> None:
         lease = leases.read(path)
     except FileNotFoundError:
         return
-    from store.journal import JournalWriter  # noqa: PLC0415  a lease that is released in time needs none
+    from chaos.told import told  # noqa: PLC0415  a lease that is released in time needs no journal
 
-    journal = JournalWriter(Path(lease.guard_journal), f"guard {lease.lease}")
-
-    def record(step: FaultStep) -> None:
-        journal.append(step)
-        if journal.error is None:
-            journal.sync()
-
-    leases.release(path, record, None)
-    journal.close()
+    with told(Path(lease.guard_journal), f"guard {lease.lease}") as record:
+        leases.release(path, record, None)
 
 
 def main() -> None:

@@ -175,3 +175,14 @@ def test_a_command_that_cannot_run_is_an_answer() -> None:
     reply = at(Host("here", "local", ""))(["/no/such/command"])
     assert reply.code == -1
     assert "No such file" in reply.error
+
+
+@pytest.mark.parametrize("place", ["gone/guard.db", "file/guard.db"])
+def test_a_journal_that_cannot_be_written_is_in_no_reverts_way(host: Host, tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    path = make(host, tmp_path)
+    leases.write(path, replace(leases.read(path), guard_journal=str(tmp_path / place)))
+    watchdog.start(path)
+    DRIVERS["link"].inject(at(host), {"interface": "left"}, {})
+    wait_for(lambda: not path.exists(), LEASE_S + 3)
+    assert out(host, "left") is False

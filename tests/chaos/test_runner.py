@@ -20,6 +20,7 @@ from core.experiment import Abort, Experiment, Fault, SteadyState
 from core.inventory import Host, Inventory
 from core.loader import load_inventory
 from core.records import Clock, ExperimentPhase, FaultPhase, FaultStep, OutageBegan, Outcome, Record, Summary
+from store.journal import read_journal
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = SteadyState({"c1": "dc1"}, 0.1, 0.5)
@@ -203,6 +204,8 @@ def test_the_kill_switch_ends_a_run_and_blocks_the_next(world: World) -> None:
     outcome, reason = world.run(experiment("cut", "left", "right", hold_s=15))
     assert (outcome, reason) == (Outcome.ABORTED, "cut: the kill switch is on: real outage")
     assert [step.fault for step in told if step.phase is FaultPhase.REVERT_PROVEN] == ["right", "left"]
+    (journal,) = world.directory.glob("switch-cut-*.db")
+    assert read_journal(journal)[0] == told
     assert switch.stop("again", told.append, world.directory / "leases") == [], "twice without harm"
     world.records = []
     outcome, reason = world.run(experiment("cut", "left"))
