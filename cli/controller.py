@@ -23,7 +23,7 @@ import click
 
 from chaos.runner import Runner, Surroundings
 from cli.captures import read_captures
-from cli.output import write_whole
+from cli.output import check_writable, write_whole
 from cli.progress import Progress
 from cli.telemetry import FirstAnswers, Telemetry
 from cli.verdict import EXIT_CODES, Judged, judge_run
@@ -149,6 +149,7 @@ def control(request: Request) -> int:
     """Do the run and return its exit code; SIGTERM and SIGINT end it in order. Raises VipchaosError."""
     inventory = load_inventory(request.inventory_file)
     experiments = load_experiments(request.experiment_files, inventory)
+    check_writable(request.json_file, request.markdown_file)
     run = RunDirectory.create(request.name)
     progress = Progress()
     stopped: list[str] = []

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from cli.output import check_writable
 from core.loader import load_experiments, load_inventory
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
@@ -54,6 +55,7 @@ def demo(
 
     files = experiments or tuple(EXPERIMENTS / name for name in STORY)
     load_experiments(files, load_inventory(inventory))  # refuse bad files before anything is touched
+    check_writable(*(Path(value).resolve() for value in (json_file, markdown_file) if value))
     arguments = ["--inventory", str(inventory.resolve())]
     for option, value in (("--json", json_file), ("--markdown", markdown_file)):
         if value:

@@ -34,6 +34,8 @@ Examples:
   vipchaos check my-inventory.yaml my-experiment.yaml
   vipchaos report last"""
 INTERRUPTED = 130
+UNUSABLE = 2
+"""A file or directory that was named, or $VIPCHAOS_HOME, cannot be used."""
 
 
 class LazyGroup(click.Group):
@@ -74,6 +76,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{error.strerror or error}", err=True)
+        sys.exit(UNUSABLE)
     except VipchaosError as error:
         click.echo(f"error: {error}" if error.exit_code != 4 else str(error), err=True)
         sys.exit(error.exit_code)

@@ -37,6 +37,9 @@ def runs(as_json: bool) -> None:
         )
         return
     for entry in entries:
+        if not entry.started_wall_ns:
+            click.echo(f"{entry.run:<36} {'-':<23}  - experiments  {entry.outcome}")
+            continue
         when = datetime.fromtimestamp(entry.started_wall_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         click.echo(f"{entry.run:<36} {when}  {entry.experiments} experiments  {entry.outcome}")
     if not entries:

@@ -41,23 +41,26 @@ class RunDirectory:
         """Return where the journal of the process `owner` is."""
         return self.path / f"{owner}.db"
 
-    def read_new(self) -> list[Record]:
-        """Return the records since the last call, of all journals, in order of time; new journals are noticed."""
+    def read_new(self, may_be_young: bool = True) -> list[Record]:
+        """Return the records since the last call, of all journals, in order of time; new journals are noticed.
+
+        A journal that is just being made is left for the next call, where `may_be_young`. Raises JournalError.
+        """
         records: list[Record] = []
         for path in sorted(self.path.glob("*.db")):
             try:
                 new, self._cursors[path] = read_journal(path, self._cursors.get(path, 0))
             except JournalError:
-                # A journal that is just being made has no table yet: the next call will find it.
-                if self._cursors.get(path) or not _is_young(path):
+                # It has no table yet: the next call will find it.
+                if not may_be_young or self._cursors.get(path) or not _is_young(path):
                     raise
                 continue
             records += new
         return sorted(records, key=lambda record: record.t_ns)
 
     def read_all(self) -> list[Record]:
-        """Return all records of the run, in order of time."""
-        return RunDirectory(self.path).read_new()
+        """Return all records of the run, in order of time. Raises JournalError when one of its journals is damaged."""
+        return RunDirectory(self.path).read_new(may_be_young=False)
 
 
 def _is_young(path: Path) -> bool:

@@ -170,3 +170,34 @@ def test_run_in_the_lab_as_on_a_network_of_ones_own(lab: client.Lab, tmp_path: P
     assert blocked.returncode == 3
     assert "the kill switch is on: a test; `vipchaos resume` allows new faults" in blocked.stdout
     assert inside("resume").stdout == "new faults are allowed again\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("demo", "--json", "/no/such/directory/outcome.json"),
+        ("run", "--inventory", "experiments/lab.yaml", "--json", "/no/such/x", "experiments/node-failover.yaml"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_done(words: tuple[str, ...], home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    done = vipchaos(*words)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_home_that_cannot_be_made_is_told() -> None:
+    done = vipchaos("lab", "up", VIPCHAOS_HOME="/proc/nothing")
+    assert done.returncode == 2
+    assert done.stderr == "error: /proc/nothing: No such file or directory\n"
+
+
+def test_a_damaged_journal_is_told_and_never_left_out(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "one"
+    run.mkdir(parents=True)
+    (run / "controller.db").write_text("garbage")
+    done = vipchaos("report", "one", VIPCHAOS_HOME=str(tmp_path))
+    assert done.returncode == 5
+    assert "controller.db" in done.stderr
+    assert "unreadable" in vipchaos("runs", VIPCHAOS_HOME=str(tmp_path)).stdout
