@@ -57,7 +57,7 @@ class Progress:
             self._summary_ns[record.vantage] = record.t_ns
             self._answers[record.vantage] = {}
         if record.answered:
-            self._answers[record.vantage][record.site or "?"] = record.alive
+            self._answers[record.vantage][record.node or record.site or "?"] = record.alive
 
     def line(self, text: str) -> None:
         """Print `text` as a line that stays."""
@@ -72,7 +72,7 @@ class Progress:
         if not self._tty or now_s - self._drawn_s < REWRITE_S:
             return
         self._drawn_s = now_s
-        who = "  ".join(f"{vantage}:{_sites(sites)}" for vantage, sites in sorted(self._answers.items()))
+        who = "  ".join(f"{vantage}:{_names(answers)}" for vantage, answers in sorted(self._answers.items()))
         silent = len({(vantage, slot) for vantage, slot, _ in self._silent})
         self._stream.write(
             f"\r\x1b[2K{now_s - self._started_s:6.1f} s  {self._phase}  {who}  silent {silent}  dropped {self._drops}"
@@ -86,5 +86,5 @@ class Progress:
             self._stream.flush()
 
 
-def _sites(sites: dict[str, int]) -> str:
-    return "+".join(sorted(sites)) or "nobody"
+def _names(answers: dict[str, int]) -> str:
+    return "+".join(sorted(answers)) or "nobody"

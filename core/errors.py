@@ -34,9 +34,3 @@ class PrivilegeError(VipchaosError):
     """A privilege or a tool is missing; the message says which and what to do about it."""
 
     exit_code: ClassVar[int] = 6
-
-
-class RevertError(VipchaosError):
-    """A fault could not be proven reverted: the network may still be broken."""
-
-    exit_code: ClassVar[int] = 7

@@ -85,10 +85,3 @@ class Inventory:
                 if address in node.addresses:
                     return node
         return None
-
-    def site_of_node(self, name: str) -> Site | None:
-        """Return the site that has the node called `name`, or None."""
-        for site in self.sites.values():
-            if any(node.name == name for node in site.nodes):
-                return site
-        return None

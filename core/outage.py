@@ -18,7 +18,6 @@ LOSSES_IN_A_ROW = 3
 OVERDUE_NS = 50_000_000
 KEPT_ATTEMPTS = 3_000
 SHOWN_EACH_END = 100
-SHOWN_BEFORE = 5
 
 
 @dataclass(frozen=True, slots=True)

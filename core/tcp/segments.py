@@ -12,7 +12,6 @@ HALF = 1 << 31
 class Flag(enum.IntFlag):
     """The control bits of the header (RFC 9293 section 3.1)."""
 
-    NONE = 0
     FIN = 0x01
     SYN = 0x02
     RST = 0x04
