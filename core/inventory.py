@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+class Mode(enum.StrEnum):
+    """How the service behind the VIP is spoken to, once a session is open."""
+
+    LINE = "line"
+    HTTP = "http"
+    TLS = "tls"
+    KEEPALIVE = "keepalive"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Where an HTTP answer tells something: the group of `expression` in a header, or in the body where that is ''."""
+
+    header: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What stands behind the VIP. The fields after `mode` are for http; each pattern may be None."""
+
+    mode: Mode = Mode.LINE
+    path: str = "/"
+    host: str = ""
+    client: Pattern | None = None
+    server: Pattern | None = None
+    site: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Vip:
-    """The anycast address and port that clients use."""
+    """The anycast address and port that clients use, and the service there."""
 
     name: str
-    address: IPv4Address
+    address: Address
     port: int
+    service: Service = Service()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +55,7 @@ class NatPool:
     """The addresses a site uses towards the servers; it names the site that answered."""
 
     name: str
-    network: IPv4Network
+    network: Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +64,7 @@ class Node:
 
     name: str
     host: str
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +78,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Vantage:
-    """A place that probes run from, with how many sessions and at which period."""
+    """A place that probes run from, with how many sessions and at which period.
+
+    `sources` are the addresses that the sessions come from, in turn; none: the one that the kernel chooses.
+    """
 
     name: str
     host: str
     sessions: int
     period_s: float
+    sources: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +109,14 @@ class Inventory:
     hosts: Mapping[str, Host]
     allowed_targets: frozenset[str]
 
-    def site_of_nat_address(self, address: IPv4Address) -> Site | None:
+    def site_of_nat_address(self, address: Address) -> Site | None:
         """Return the site whose NAT pool holds `address`, or None. By prefix, never by equality."""
         for site in self.sites.values():
             if address in site.nat_pool.network:
                 return site
         return None
 
-    def node_of_address(self, address: IPv4Address) -> Node | None:
+    def node_of_address(self, address: Address) -> Node | None:
         """Return the node that shows `address` in ICMP errors, or None."""
         for site in self.sites.values():
             for node in site.nodes:

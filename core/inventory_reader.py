@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+import re
 
-from core.inventory import Host, Inventory, NatPool, Node, Site, Vantage, Vip
+from core.inventory import (
+    Address,
+    Host,
+    Inventory,
+    Mode,
+    NatPool,
+    Network,
+    Node,
+    Pattern,
+    Service,
+    Site,
+    Vantage,
+    Vip,
+)
 from core.reader import Reader
 from core.yaml_nodes import Mapping, Problems
 
+MOST_SESSIONS = 200_000
+SESSIONS_A_SOURCE = 20_000
+MOST_SOURCES = 64
 TRANSPORTS = ("local", "netns")
 KEYS = ("vip", "sites", "vantages", "hosts", "allowed_targets")
 
@@ -19,7 +35,7 @@ def read_inventory(root: Mapping, problems: Problems) -> Inventory | None:
     hosts = _hosts(reader)
     vip = _vip(reader)
     sites = _sites(reader, hosts)
-    vantages = _vantages(reader, hosts)
+    vantages = _vantages(reader, hosts, vip)
     targets = _targets(reader, hosts)
     if problems or vip is None:
         return None
@@ -30,9 +46,51 @@ def _vip(reader: Reader) -> Vip | None:
     section = reader.section("vip", "a mapping with name, address and port")
     if section is None:
         return None
-    section.only("name", "address", "port")
+    section.only("name", "address", "port", "service")
     name, address, port = section.name("name"), section.address("address"), section.whole("port", 1, 65535)
-    return None if name is None or address is None or port is None else Vip(name, address, port)
+    service = _service(section, str(address)) if section.has("service") else Service()
+    if name is None or address is None or port is None or service is None:
+        return None
+    return Vip(name, address, port, service)
+
+
+def _service(vip: Reader, address: str) -> Service | None:
+    section = vip.section("service", "a mapping with mode")
+    mode = section.choice("mode", Mode, "mode") if section else None
+    if section is None or mode is None:
+        return None
+    http = ("path", "host", "client", "server", "site")
+    section.only("mode", *(http if mode == Mode.HTTP else ()))
+    if mode != Mode.HTTP:
+        return Service(Mode(mode))
+    path = section.text("path", "a path that begins with /") if section.has("path") else "/"
+    host = section.name("host") if section.has("host") else address
+    if path is not None and not path.startswith("/"):
+        section.problem(section.line_of("path"), "path", f"is {path!r}", "a path that begins with /")
+    client, server, site = (_pattern(section, key) for key in http[2:])
+    return None if path is None or host is None else Service(Mode.HTTP, path, host, client, server, site)
+
+
+def _pattern(service: Reader, key: str) -> Pattern | None:
+    if not service.has(key):
+        return None
+    section = service.section(key, "a mapping with pattern, and header where it is not in the body")
+    if section is None:
+        return None
+    section.only("header", "pattern")
+    header = section.name("header") if section.has("header") else ""
+    expression = section.text("pattern", "a regular expression with one group")
+    if header is None or expression is None:
+        return None
+    try:
+        groups = re.compile(expression).groups
+    except re.error as error:
+        section.problem(section.line_of("pattern"), "pattern", f"is none ({error})", "a regular expression")
+        return None
+    if groups != 1:
+        section.problem(section.line_of("pattern"), "pattern", f"has {groups} groups", "one group")
+        return None
+    return Pattern(header, expression)
 
 
 def _hosts(reader: Reader) -> dict[str, Host]:
@@ -50,9 +108,9 @@ def _hosts(reader: Reader) -> dict[str, Host]:
 def _sites(reader: Reader, hosts: dict[str, Host]) -> dict[str, Site]:
     section = reader.section("sites", "a mapping of site names")
     sites: dict[str, Site] = {}
-    pools: list[tuple[str, str, IPv4Network]] = []
+    pools: list[tuple[str, str, Network]] = []
     homes: dict[str, str] = {}
-    shown: dict[IPv4Address, str] = {}
+    shown: dict[Address, str] = {}
     for name, site in section.named_sections() if section else ():
         site.only("nat_pool", "nodes")
         pool = _pool(site, name, pools)
@@ -62,7 +120,7 @@ def _sites(reader: Reader, hosts: dict[str, Host]) -> dict[str, Site]:
     return sites
 
 
-def _pool(site: Reader, site_name: str, pools: list[tuple[str, str, IPv4Network]]) -> NatPool | None:
+def _pool(site: Reader, site_name: str, pools: list[tuple[str, str, Network]]) -> NatPool | None:
     section = site.section("nat_pool", "a mapping with name and network")
     if section is None:
         return None
@@ -91,7 +149,7 @@ def _pool(site: Reader, site_name: str, pools: list[tuple[str, str, IPv4Network]
 
 
 def _nodes(
-    site: Reader, site_name: str, hosts: dict[str, Host], homes: dict[str, str], shown: dict[IPv4Address, str]
+    site: Reader, site_name: str, hosts: dict[str, Host], homes: dict[str, str], shown: dict[Address, str]
 ) -> list[Node]:
     section = site.section("nodes", "a mapping of node names")
     nodes: list[Node] = []
@@ -102,7 +160,7 @@ def _nodes(
         homes.setdefault(name, site_name)
         host = node.choice("host", hosts, "host of the inventory")
         addresses = []
-        for line, text in node.names("addresses", "a list of IPv4 addresses"):
+        for line, text in node.names("addresses", "a list of IP addresses"):
             address = node.checked_address(text, "addresses", line)
             if address is not None and shown.setdefault(address, name) != name:
                 node.problem(
@@ -118,17 +176,39 @@ def _nodes(
     return nodes
 
 
-def _vantages(reader: Reader, hosts: dict[str, Host]) -> dict[str, Vantage]:
+def _vantages(reader: Reader, hosts: dict[str, Host], vip: Vip | None) -> dict[str, Vantage]:
     section = reader.section("vantages", "a mapping of vantage names")
     vantages: dict[str, Vantage] = {}
     for name, vantage in section.named_sections() if section else ():
-        vantage.only("host", "sessions", "period_s")
+        vantage.only("host", "sessions", "period_s", "sources")
         host = vantage.choice("host", hosts, "host of the inventory")
-        sessions = vantage.whole("sessions", 1, 1_000)
+        sessions = vantage.whole("sessions", 1, MOST_SESSIONS)
         period_s = vantage.number("period_s", 0.005, 10)
         if host is not None and sessions is not None and period_s is not None:
-            vantages[name] = Vantage(name, host, sessions, period_s)
+            vantages[name] = Vantage(name, host, sessions, period_s, tuple(_sources(vantage, vip, sessions)))
     return vantages
+
+
+def _sources(vantage: Reader, vip: Vip | None, sessions: int) -> list[Address]:
+    sources: list[Address] = []
+    if vantage.has("sources"):
+        for line, text in vantage.names("sources", "a list of addresses of the host; leave the key out for its own"):
+            source = vantage.checked_address(text, "sources", line)
+            if source is not None and vip is not None and source.version != vip.address.version:
+                vantage.problem(line, "sources", f"{source} is not of the VIP's family", f"IPv{vip.address.version}")
+            elif source is not None:
+                sources.append(source)
+    if sessions > SESSIONS_A_SOURCE * max(1, len(sources)):
+        least = -(-sessions // SESSIONS_A_SOURCE)
+        vantage.problem(
+            vantage.line_of("sessions"),
+            "sessions",
+            f"{sessions} sessions do not find enough source ports",
+            f"at most {SESSIONS_A_SOURCE} for each of `sources`, so {least} addresses",
+        )
+    if len(sources) > MOST_SOURCES:
+        vantage.problem(vantage.line_of("sources"), "sources", "has too many", f"at most {MOST_SOURCES}")
+    return sources
 
 
 def _targets(reader: Reader, hosts: dict[str, Host]) -> set[str]:

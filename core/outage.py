@@ -32,12 +32,14 @@ class Interval:
 def interval(outage: OutageEnded) -> Interval:
     """Return the bounds of an outage.
 
-    The error is the probe's worst timer slip inside the gap plus the growth of the round trip across it: an
-    answer that comes later than its send by more than before would otherwise put the gap between answers,
-    r(b) - r(a), outside the bounds. (A shorter round trip only shortens that gap, which `lower` allows for.)
+    The error is how late a stamped attempt may have left the probe, plus the growth of the round trip across the
+    gap: an answer that comes later than its send by more than before would otherwise put the gap between answers,
+    r(b) - r(a), outside the bounds. (A shorter round trip only shortens that gap, which `lower` allows for.) A
+    record of before such errors were kept has the worst timer slip in its place.
     """
     growth_ns = (outage.r_b_ns - outage.s_b_ns) - (outage.r_a_ns - outage.s_a_ns)
-    error_ns = outage.slip_ns + abs(growth_ns)
+    stamps_ns = outage.slip_ns if outage.stamp_error_ns < 0 else outage.stamp_error_ns
+    error_ns = stamps_ns + abs(growth_ns)
     return Interval(
         max(0, outage.s_b1_ns - outage.s_a1_ns - error_ns), outage.s_b_ns - outage.s_a_ns + error_ns, error_ns
     )
@@ -63,6 +65,46 @@ def merge(outages: Iterable[OutageEnded]) -> Merged | None:
         min(outage.s_b_ns for _, outage in found),
         max(outage.s_b_ns for _, outage in found),
         len({outage.slot for _, outage in found}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What bounds a gap in answers, as its fields of the same names in `core.records.OutageEnded` say."""
+
+    s_a_ns: int
+    r_a_ns: int
+    s_a1_ns: int
+    s_b1_ns: int
+    s_b_ns: int
+    r_b_ns: int
+    lost: int
+    skipped: int
+    slip_ns: int
+    same_session: bool
+    stamp_error_ns: int = 0
+
+
+def outage_ended(gap: Gap, vantage: str, slot: int, clock: Clock, period_ns: int) -> OutageEnded:
+    """Return the record of a gap. What the probe's own lateness could explain alone is marked self-inflicted."""
+    explained = gap.slip_ns > period_ns and gap.s_b1_ns - gap.s_a1_ns <= gap.slip_ns
+    return OutageEnded(
+        t_ns=gap.r_b_ns,
+        vantage=vantage,
+        slot=slot,
+        clock=clock,
+        s_a_ns=gap.s_a_ns,
+        r_a_ns=gap.r_a_ns,
+        s_a1_ns=gap.s_a1_ns,
+        s_b1_ns=max(gap.s_b1_ns, gap.s_a1_ns) if gap.lost else gap.s_a1_ns,
+        s_b_ns=gap.s_b_ns,
+        r_b_ns=gap.r_b_ns,
+        lost=gap.lost,
+        skipped=gap.skipped,
+        slip_ns=gap.slip_ns,
+        self_inflicted=gap.lost < LOSSES_IN_A_ROW or explained,
+        same_session=gap.same_session,
+        stamp_error_ns=gap.stamp_error_ns,
     )
 
 
@@ -146,26 +188,19 @@ class Tracker:
     ) -> tuple[OutageEnded | Heartbeats, ...]:
         vantage, slot, clock = self._identity
         _, s_a_ns, r_a_ns = before
-        s_a1_ns = self._first_lost_ns
-        # What our own lateness could explain alone is not held against the network.
-        explained = self._slip_ns > self._period_ns and s_b1_ns - s_a1_ns <= self._slip_ns
-        ended = OutageEnded(
-            t_ns=r_b_ns,
-            vantage=vantage,
-            slot=slot,
-            clock=clock,
-            s_a_ns=s_a_ns,
-            r_a_ns=r_a_ns,
-            s_a1_ns=s_a1_ns,
-            s_b1_ns=max(s_b1_ns, s_a1_ns) if lost else s_a1_ns,
-            s_b_ns=s_b_ns,
-            r_b_ns=r_b_ns,
-            lost=lost,
-            skipped=self._skipped,
-            slip_ns=self._slip_ns,
-            self_inflicted=lost < LOSSES_IN_A_ROW or explained,
-            same_session=self._same_session,
+        gap = Gap(
+            s_a_ns,
+            r_a_ns,
+            self._first_lost_ns,
+            s_b1_ns,
+            s_b_ns,
+            r_b_ns,
+            lost,
+            self._skipped,
+            self._slip_ns,
+            self._same_session,
         )
+        ended = outage_ended(gap, vantage, slot, clock, self._period_ns)
         tail = [(s_ns, 0) for _, s_ns in list(self._attempts)[-SHOWN_EACH_END:] if s_ns < s_b_ns]
         around = dict([(s_a_ns, r_a_ns), *self._shown, *tail])
         around = {s_ns: received for s_ns, received in around.items() if s_ns < s_b_ns} | {s_b_ns: r_b_ns}

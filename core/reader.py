@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 
+from core.inventory import Address, Network
 from core.yaml_nodes import Mapping, Problems, Scalar, Sequence, Value, describe, join, shorten, trap
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
@@ -118,25 +119,25 @@ class Reader:
             return None
         return None if found is None else int(found)
 
-    def address(self, key: str) -> ipaddress.IPv4Address | None:
-        """Return a required IPv4 address."""
-        found = self.text(key, "an IPv4 address")
+    def address(self, key: str) -> Address | None:
+        """Return a required IPv4 or IPv6 address."""
+        found = self.text(key, "an IP address")
         return self.checked_address(found, key, self.line_of(key))
 
-    def checked_address(self, found: str | None, key: str, line: int) -> ipaddress.IPv4Address | None:
+    def checked_address(self, found: str | None, key: str, line: int) -> Address | None:
         """Return `found` as an address if it is one."""
         try:
-            return None if found is None else ipaddress.IPv4Address(found)
+            return None if found is None else ipaddress.ip_address(found)
         except ValueError:
-            self.problem(line, key, f"is {shorten(str(found))}", "an IPv4 address")
+            self.problem(line, key, f"is {shorten(str(found))}", "an IP address")
             return None
 
-    def network(self, key: str) -> ipaddress.IPv4Network | None:
-        """Return a required IPv4 network, written without host bits."""
-        allowed = "an IPv4 network without host bits, such as 10.1.100.0/28"
+    def network(self, key: str) -> Network | None:
+        """Return a required IPv4 or IPv6 network, written without host bits."""
+        allowed = "a network without host bits, such as 10.1.100.0/28"
         found = self.text(key, allowed)
         try:
-            return None if found is None else ipaddress.IPv4Network(found)
+            return None if found is None else ipaddress.ip_network(found)
         except ValueError as error:
             self.problem(self.line_of(key), key, f"is {shorten(str(found))} ({error})", allowed)
             return None

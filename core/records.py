@@ -1,17 +1,12 @@
 """The facts that a journal holds: one frozen record type per kind of fact.
 
 Every instant `*_ns` is CLOCK_MONOTONIC in nanoseconds unless its name says `wall`.
-Records are facts as seen; nothing here is a judgement. `RECORD_TYPES` maps the kind
-(stored as text) to its type; `to_body` and `from_body` are the only (de)serialisers.
+Records are facts as seen; nothing here is a judgement. How they are written and read back: `core.bodies`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -204,6 +199,7 @@ class OutageEnded:
     s_a, r_a: last answered attempt before; s_a1: first unanswered; s_b1: last unanswered; s_b, r_b: first answered
     after. `slip_ns`: worst lateness of the probe's own timer inside the gap. `lost` counts unanswered
     attempts, `skipped` attempts that were due but never sent. `same_session`: the session survived it.
+    `stamp_error_ns`: how much later than its stamp an unanswered attempt at either end may have left; -1: not kept.
     `slot` is -1 for the new-connection clock.
     """
 
@@ -222,6 +218,7 @@ class OutageEnded:
     slip_ns: int
     self_inflicted: bool
     same_session: bool
+    stamp_error_ns: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +284,31 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeHealth:
+    """One second of the probe itself: how far its figures can be believed.
+
+    `late_*`: from when a heartbeat was due until it was sent (IRTT's timer error); `skipped`: heartbeats that were
+    due and never sent (IRTT's missed sends); `ring_dropped`: packets that found the receive ring full; `refused`:
+    packets that the kernel did not take; `backlog`: packets that wait for the slow path; `visits`: sessions on it;
+    `ignored`: segments that RFC 9293 and RFC 5961 tell to ignore, by reason; `cpu_ns`: processor time of the agent.
+    """
+
+    t_ns: int
+    vantage: str
+    tick_ns: int
+    late_p50_ns: int
+    late_p99_ns: int
+    late_max_ns: int
+    skipped: int
+    ring_dropped: int
+    refused: int
+    backlog: int
+    visits: int
+    cpu_ns: int
+    ignored: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something the operator should read: a warning, a refused packet, a recovered fault of our own."""
 
@@ -311,34 +333,6 @@ Record = (
     | Heartbeats
     | CaptureGap
     | Summary
+    | ProbeHealth
     | Note
 )
-
-RECORD_TYPES: Mapping[str, type[Record]] = types.MappingProxyType(
-    {record_type.__name__: record_type for record_type in typing.get_args(Record)}
-)
-
-
-def to_body(record: Record) -> dict[str, object]:
-    """Return the record's fields as JSON-ready values; the kind is the type's name."""
-    return dataclasses.asdict(record)
-
-
-def from_body(kind: str, body: Mapping[str, object]) -> Record:
-    """Rebuild a record from its kind and fields.
-
-    Unknown fields are ignored and missing ones take their default, so that a newer or older journal can
-    still be read. Raises KeyError for an unknown kind and TypeError for a missing field without default.
-    """
-    record_type = RECORD_TYPES[kind]
-    hints = typing.get_type_hints(record_type)
-    known = {name: _restore(hints[name], body[name]) for name in hints if name in body}
-    return record_type(**known)  # type: ignore[arg-type]
-
-
-def _restore(hint: object, value: object) -> object:
-    if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
-        return hint(str(value))
-    if isinstance(value, list):
-        return tuple(_restore(None, item) for item in value)
-    return value

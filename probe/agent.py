@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.inventory import Inventory
-from core.records import Note, ProbeStarted, ProbeStopped
+from core.records import ProbeStarted, ProbeStopped
 from probe.engine import Engine
 from probe.kernel_session import KernelSession
-from probe.raw_engine import SYN_PERIOD_NS, RawEngine
+from probe.ring.engine import RingEngine
 from store.journal import JournalWriter
 
-TICK_NS = 2_000_000
 LIFELINE_NS = 100_000_000
 
 
@@ -54,27 +53,24 @@ class Stop:
 
 
 def run_agent(config: AgentConfig) -> None:
-    """Probe until told to stop. Raises PrivilegeError, JournalError or CallError; the rule is removed in any case."""
+    """Probe until told to stop. Raises PrivilegeError, JournalError or CallError; the rule goes in any case."""
     stop = Stop(config.lifeline)
     vantage = config.inventory.vantages[config.vantage]
     with contextlib.suppress(OSError):
         os.nice(-10)  # only a wish: lateness is measured anyway
     journal = JournalWriter(config.journal, config.vantage)
-    now_ns = time.monotonic_ns()
-    engine = RawEngine(config.inventory, vantage, config.run, now_ns)
+    engine = RingEngine(config.inventory, vantage, config.run, time.monotonic_ns())
     journal.append(
         ProbeStarted(
-            now_ns,
+            time.monotonic_ns(),
             time.time_ns(),
             vantage.name,
             engine.name,
             vantage.sessions,
-            round(vantage.period_s * 1e9),
-            SYN_PERIOD_NS,
+            engine.period_ns,
+            engine.syn_period_ns,
         )
     )
-    for table in engine.stale_rules:
-        journal.append(Note(now_ns, vantage.name, f"removed the rule that a dead probe left behind: table {table}"))
     kernel = KernelSession(config.inventory, vantage.name, journal.append)
     kernel.start()
     try:
@@ -101,5 +97,5 @@ def _loop(engine: Engine, journal: JournalWriter, stop: Stop) -> None:
             stop.look()
             if journal.error is not None:
                 return
-        due_ns = max(due_ns + TICK_NS, time.monotonic_ns())
+        due_ns = max(due_ns + engine.tick_ns, time.monotonic_ns())
         time.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.errors import VipchaosError
 from core.inventory import Vip
+from probe.filters import Filter
 from probe.sockets import dropped, kernel_stamp, listener
 
 _FILE = struct.Struct("<IHHiIII")
@@ -59,7 +60,7 @@ def command(path: Path, vip: Vip) -> list[str]:
 def capture(path: Path, address: IPv4Address, port: int) -> None:
     """Do what the command of tcpdump does, in the same file format, until SIGTERM. Raises PrivilegeError."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with listener(address, port, range(65_536)) as packets, path.open("wb") as file:
+    with listener(Filter(address, port, range(65_536))) as packets, path.open("wb") as file:
         file.write(_FILE.pack(NANOSECOND_MAGIC, 2, 4, 0, 0, SNAP_BYTES, COOKED))
         file.flush()
         try:

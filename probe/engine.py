@@ -1,4 +1,4 @@
-"""What the agent needs of an engine, so that a faster one can take the place of the one there is."""
+"""What the agent needs of an engine: the ring engine and the one on kernel sockets are two."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ class Engine(Protocol):
     """Holds sessions and keeps their heartbeats going; `tick` never blocks and returns what happened."""
 
     name: str
+    tick_ns: int
+    period_ns: int
+    syn_period_ns: int
 
     def tick(self, now_ns: int) -> list[Record]:
         """Receive what has come, send what is due at `now_ns`, and return the new records."""

@@ -7,6 +7,8 @@ than it was asked, caps its connections, and needs no privilege.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import os
 import re
 import selectors
 import signal
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 
 LONGEST_LINE = 64
 MOST_CONNECTIONS = 4_096
+PR_SET_PDEATHSIG = 1
 _REQUEST = re.compile(rb"W ([0-9A-Za-z]{1,16})\r?\Z")
 
 
@@ -44,8 +47,9 @@ def reply(peer: Peer, data: bytes, name: str) -> bytes | None:
 class Reflector:
     """Serves on one socket with one thread; `step` waits for traffic and answers it."""
 
-    def __init__(self, name: str, listener: socket.socket) -> None:
+    def __init__(self, name: str, listener: socket.socket, most: int = MOST_CONNECTIONS) -> None:
         self._name = name
+        self._most = most
         self._listener = listener
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -65,7 +69,7 @@ class Reflector:
             connection, (address, port) = self._listener.accept()
         except OSError:
             return
-        if self.connections >= MOST_CONNECTIONS:
+        if self.connections >= self._most:
             connection.close()
             return
         connection.setblocking(False)
@@ -99,10 +103,18 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--port", type=int, default=7000)
     parser.add_argument("--bind", default="0.0.0.0")  # noqa: S104  it stands behind the VIP
+    parser.add_argument("--processes", type=int, default=1, help="how many share the port; each has its own limits")
+    parser.add_argument("--most", type=int, default=MOST_CONNECTIONS, help="connections that a process holds")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with socket.create_server((arguments.bind, arguments.port), backlog=1024) as listener:
-        reflector = Reflector(arguments.name, listener)
+    for _ in range(arguments.processes - 1):
+        if not os.fork():
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            break
+    family = socket.AF_INET6 if ":" in arguments.bind else socket.AF_INET
+    address = (arguments.bind, arguments.port)
+    with socket.create_server(address, family=family, backlog=4096, reuse_port=True) as listener:
+        reflector = Reflector(arguments.name, listener, arguments.most)
         while True:
             reflector.step()
 

@@ -1,110 +1,116 @@
-"""The rule that keeps the vantage's kernel from resetting raw sessions: tagged, scoped, found again when left behind.
+"""The rule that keeps the vantage's kernel from resetting raw sessions, and the ports that it is about.
 
 The kernel knows no socket for a raw session, so it would answer every segment of it by a reset. One nftables table
 drops what comes from the VIP to the probe's own ports before the kernel's TCP sees it; the packet socket, which taps
-earlier, still does.
+earlier, still does. The table has an owner (nftables' `flags owner`, Linux 5.12): the kernel removes it when the
+process that made it ends, however it ends.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
 import shutil
 import socket
 import subprocess
-from ipaddress import IPv4Address
-from pathlib import Path
 
 from core.errors import CallError, PrivilegeError
+from core.inventory import Address
 
 PREFIX = "vipchaos_probe"
-FIRST_PORT = 20_000
+FIRST_PORT = 10_000
 PORTS_EACH = 2_000
-BLOCKS = 5
-_NAME = re.compile(PREFIX + r"_(\d+)_(\d+)\Z")
+BLOCKS = 11
+PREFERRED = (*range(5, BLOCKS), *range(5))
+"""Where one block is enough, those from 20000 on are tried first; all lie below the kernel's own ports."""
 
 
 class PortBlock:
-    """A range of source ports that no other probe of this network namespace uses, for as long as it is held.
+    """A range of at least `count` source ports that no other probe of this network namespace uses, while it is held.
 
-    All lie below the kernel's own range for outgoing connections. Raises CallError when all are taken.
+    Raises CallError when there are not so many left.
     """
 
-    def __init__(self) -> None:
-        for block in range(BLOCKS):
-            first = FIRST_PORT + block * PORTS_EACH
-            # An abstract socket lives in the network namespace and goes with its process, however it ends.
-            lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            try:
-                lock.bind(f"\0vipchaos-ports-{first}")
-            except OSError:
+    def __init__(self, count: int = PORTS_EACH) -> None:
+        blocks = -(-count // PORTS_EACH)
+        for first in (block for block in PREFERRED if block + blocks <= BLOCKS):
+            locks = [self._lock(block) for block in range(first, first + blocks)]
+            if all(locks):
+                self._locks = [lock for lock in locks if lock]
+                start = FIRST_PORT + first * PORTS_EACH
+                self.ports = range(start, start + blocks * PORTS_EACH)
+                return
+            for lock in filter(None, locks):
                 lock.close()
-                continue
-            self._lock = lock
-            self.ports = range(first, first + PORTS_EACH)
-            return
-        raise CallError(f"{BLOCKS} probes run in this network namespace already; stop one")
+        raise CallError(
+            f"{count} source ports are not free in this network namespace: other probes run here; stop one, or give "
+            "this vantage fewer sessions"
+        )
+
+    @staticmethod
+    def _lock(block: int) -> socket.socket | None:
+        # An abstract socket lives in the network namespace and goes with its process, however it ends.
+        lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            lock.bind(f"\0vipchaos-ports-{FIRST_PORT + block * PORTS_EACH}")
+        except OSError:
+            lock.close()
+            return None
+        return lock
 
     def release(self) -> None:
         """Give the range back."""
-        self._lock.close()
+        for lock in self._locks:
+            lock.close()
 
 
 class NoResetRule:
-    """The table of this process, present from `install` to `remove`."""
+    """The table of this process, until `remove`. Raises PrivilegeError when nft is missing or refused."""
 
-    def __init__(self, vip: IPv4Address, port: int, ports: range) -> None:
-        self._table = f"{PREFIX}_{os.getpid()}_{start_ticks(os.getpid())}"
-        self._rule = f"ip saddr {vip} tcp sport {port} tcp dport {ports.start}-{ports.stop - 1} drop"
-
-    def install(self, run: str) -> tuple[str, ...]:
-        """Put the rule in place, first removing tables whose process is gone; return those by name.
-
-        Raises PrivilegeError when nft is missing or not allowed.
-        """
-        removed = remove_stale()
+    def __init__(self, vip: Address, port: int, ports: range, run: str) -> None:
+        program = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        if program is None:
+            raise PrivilegeError("nft is missing: install the package nftables")
+        table = f"{PREFIX}_{os.getpid()}"
+        family = "ip" if vip.version == 4 else "ip6"
         comment = re.sub(r"[^0-9A-Za-z-]", "", run)
-        _nft(
-            f'table ip {self._table} {{\n  comment "vipchaos run {comment}"\n  chain probe {{\n'
-            f"    type filter hook prerouting priority raw; policy accept;\n    {self._rule}\n  }}\n}}\n"
+        # The owner is this nft, which ends with its standard input, and so with us.
+        self._nft = subprocess.Popen(
+            [program, "-i"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # a ^C in the terminal is the agent's to handle
         )
-        return removed
+        commands = (
+            f'table {family} {table} {{ flags owner; comment "vipchaos run {comment}"; chain probe {{ '
+            f"type filter hook prerouting priority raw; policy accept; {family} saddr {vip} tcp sport {port} "
+            f"tcp dport {ports.start}-{ports.stop - 1} drop; }}; }}\nlist tables {family}\n"
+        )
+        said = self._say(commands, f"table {family} {table}")
+        if said:
+            self.remove()
+            raise PrivilegeError(f"nft was refused (CAP_NET_ADMIN and Linux 5.12 are needed): {said}")
+
+    def _say(self, commands: str, wanted: str) -> str:
+        """Give nft `commands`; return '' once it lists what is wanted, else what it said."""
+        if self._nft.stdin is None or self._nft.stdout is None:
+            return "it cannot be talked to"
+        said = []
+        with contextlib.suppress(BrokenPipeError):
+            self._nft.stdin.write(commands)
+            self._nft.stdin.flush()
+        for line in self._nft.stdout:
+            if wanted in line:
+                return ""
+            if "rror" in line:
+                return line.strip()
+            said.append(line.strip())
+        return " ".join(said) or "it ended"
 
     def remove(self) -> None:
         """Take the rule away; harmless when it is gone."""
-        _nft(f"table ip {self._table}\ndelete table ip {self._table}\n")
-
-
-def remove_stale() -> tuple[str, ...]:
-    """Remove the tables of probes that no longer run, and return their names."""
-    listed = json.loads(_nft(None) or "{}").get("nftables", [])
-    names = [entry["table"]["name"] for entry in listed if "table" in entry]
-    stale = []
-    for name in names:
-        found = _NAME.match(name)
-        if found and start_ticks(int(found[1])) != int(found[2]):
-            _nft(f"delete table ip {name}\n")
-            stale.append(name)
-    return tuple(stale)
-
-
-def start_ticks(pid: int) -> int:
-    """Return when process `pid` started, in ticks since boot; -1 when it does not run."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except (OSError, IndexError):
-        return -1
-    return -1 if fields[0] in "ZX" else int(fields[19])
-
-
-def _nft(commands: str | None) -> str:
-    """Run nft with `commands`, or list all tables as JSON without."""
-    program = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if program is None:
-        raise PrivilegeError("nft is missing: install the package nftables")
-    argv = [program, "-f", "-"] if commands else [program, "-j", "list", "tables"]
-    done = subprocess.run(argv, input=commands, capture_output=True, text=True, timeout=10, check=False)
-    if done.returncode:
-        raise PrivilegeError(f"nft was refused (CAP_NET_ADMIN is needed): {done.stderr.strip()}")
-    return done.stdout
+        with contextlib.suppress(BrokenPipeError):
+            self._nft.communicate(timeout=10)

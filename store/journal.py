@@ -14,8 +14,9 @@ import threading
 from pathlib import Path
 from urllib.parse import quote
 
+from core.bodies import from_body, to_body
 from core.errors import VipchaosError
-from core.records import Record, from_body, to_body
+from core.records import Record
 
 SCHEMA_VERSION = 1
 COMMIT_EVERY_S = 0.1

@@ -87,10 +87,32 @@ class Session:
         self._timestamps = True
         self._ignored: Counter[str] = Counter()
 
+    @classmethod
+    def resumed(
+        cls, snd_una: int, rcv_nxt: int, ts_recent: int | None, heard_ns: int, config: Config | None = None
+    ) -> Session:
+        """Return an established session whose numbers were kept elsewhere; `ts_recent` None: without timestamps."""
+        session = cls(snd_una, config)
+        session.state = State.ESTABLISHED
+        session.rcv_nxt = rcv_nxt
+        session.ts_recent = ts_recent
+        session._timestamps = ts_recent is not None
+        session._heard_ns = heard_ns
+        return session
+
+    @property
+    def timestamps(self) -> bool:
+        """Whether both ends stamp their segments (RFC 7323 section 3.2)."""
+        return self._timestamps
+
     @property
     def ignored(self) -> Mapping[str, int]:
         """How many segments were ignored, by reason: a snapshot."""
         return MappingProxyType(dict(self._ignored))
+
+    def forget_ignored(self) -> None:
+        """Begin to count anew what is ignored."""
+        self._ignored.clear()
 
     def connect(self, now_ns: int, tsval: int) -> tuple[Output, ...]:
         """Open: send the SYN."""
@@ -108,6 +130,14 @@ class Session:
         self._outstanding = data
         self.snd_nxt = add(self.snd_una, len(data))
         return (self._data(now_ns, tsval),)
+
+    def again(self, now_ns: int, tsval: int) -> tuple[Output, ...]:
+        """Send unacknowledged data again, if any: a heartbeat while it is on its way.
+
+        (A peer that has the data answers a copy of it with an ACK that echoes the copy's stamp; to a keepalive from
+        below the data it would echo an older one, RFC 7323 section 4.3.)
+        """
+        return (self._data(now_ns, tsval),) if self._outstanding and self.state is State.ESTABLISHED else ()
 
     @property
     def idle(self) -> bool:

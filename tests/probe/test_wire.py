@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6TimeExceeded, IPv6
 
 from core.tcp.segments import Flag, Segment
 from probe.wire import Arrived, IcmpError, Template, parse
 
+HERE6, VIP6 = IPv6Address("2001:db8::2"), IPv6Address("2001:db8:1::10")
 HERE, VIP, PORT = IPv4Address("10.0.0.2"), IPv4Address("203.0.113.10"), 7000
 words = st.integers(0, 0xFFFFFFFF)
 segments = st.builds(
@@ -36,18 +39,30 @@ def recomputed(packet: bytes) -> bytes:
 def test_a_packet_is_what_scapy_makes(segment: Segment, port: int, ttl: int, ip_id: int) -> None:
     packet = Template(HERE, VIP, PORT, syn=False).packet(port, segment, ttl, ip_id)
     whole = recomputed(packet)
-    # The kernel fills in the IP checksum of what goes out through a raw socket.
-    assert packet[:10] + packet[12:] == whole[:10] + whole[12:]
+    assert packet == whole
     dissected = IP(packet)
     assert (dissected.src, dissected.dst, dissected.ttl, dissected.id) == (str(HERE), str(VIP), ttl, ip_id)
     assert (dissected[TCP].sport, dissected[TCP].dport, dissected[TCP].seq) == (port, PORT, segment.seq)
+
+
+@given(segments, st.integers(1, 0xFFFF), st.integers(1, 255), st.integers(1, 0xFFFF), st.booleans())
+def test_a_packet_of_ipv6_is_what_scapy_makes(segment: Segment, port: int, hops: int, mark: int, stamps: bool) -> None:
+    if not stamps:
+        segment = replace(segment, tsval=None, tsecr=None)
+    packet = Template(HERE6, VIP6, port, syn=False, stamps=stamps).packet(PORT, segment, hops, mark)
+    dissected = IPv6(packet)
+    del dissected[TCP].chksum, dissected.plen
+    assert packet == bytes(dissected)
+    assert (dissected.src, dissected.dst, dissected.hlim) == (str(HERE6), str(VIP6), hops)
+    # Read from the other side, as above; the mark stands where the window was.
+    assert parse(packet) == Arrived(VIP6.packed, port, replace(segment, window=mark))
 
 
 @given(segments, st.integers(1, 0xFFFF), st.binary(max_size=8))
 def test_what_was_made_is_read_back(segment: Segment, port: int, padding: bytes) -> None:
     # Read from the other side: our own port is where it came to. Frames may be padded at the end.
     packet = recomputed(Template(VIP, HERE, port, syn=False).packet(PORT, segment))
-    assert parse(packet + padding) == Arrived(port, segment)
+    assert parse(packet + padding) == Arrived(HERE.packed, port, segment)
 
 
 def test_a_syn_ack_with_many_options() -> None:
@@ -62,11 +77,18 @@ def test_a_syn_ack_with_many_options() -> None:
 def test_an_icmp_error_names_the_flow() -> None:
     quoted = IP(src=str(HERE), dst=str(VIP), id=77) / TCP(sport=20_001, dport=PORT)
     packet = bytes(IP(src="10.0.0.1", dst=str(HERE)) / ICMP(type=11, code=0) / bytes(quoted)[:28])
-    assert parse(packet) == IcmpError(IPv4Address("10.0.0.1"), 11, 0, 20_001, 77)
+    assert parse(packet) == IcmpError(IPv4Address("10.0.0.1"), 11, 0, HERE.packed, 20_001, 77)
     echo = bytes(IP(src="10.0.0.1", dst=str(HERE)) / ICMP(type=8) / bytes(quoted)[:28])
     assert parse(echo) is None
     about_udp = bytes(IP(src="10.0.0.1", dst=str(HERE)) / ICMP(type=11) / IP(src=str(HERE), dst=str(VIP)) / UDP())
     assert parse(about_udp) is None
+
+
+def test_an_icmpv6_error_names_the_flow() -> None:
+    quoted = IPv6(src=str(HERE6), dst=str(VIP6)) / TCP(sport=20_001, dport=PORT, window=77)
+    packet = bytes(IPv6(src="2001:db8::1", dst=str(HERE6)) / ICMPv6TimeExceeded() / quoted)
+    assert parse(packet) == IcmpError(IPv6Address("2001:db8::1"), 11, 0, HERE6.packed, 20_001, 77)
+    assert parse(packet[:70]) is None
 
 
 def test_fragments_and_other_protocols_are_left_alone() -> None:

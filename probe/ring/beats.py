@@ -1,0 +1,148 @@
+"""What goes out at a tick: heartbeats of the steady slots in one batch, and whatever the others have to send."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probe.ring.gaps import Gaps
+from probe.ring.held import Held
+from probe.ring.rings import TxRing
+from probe.ring.tally import Tally
+from probe.ring.traces import Traces
+from probe.ring.turns import Due, Turns
+from probe.ring.visits import Visits
+
+ASK_NS = 1_000_000_000
+TRACE_NS = 2_000_000_000
+ASKS_A_SECOND = 50
+TRACES_A_SECOND = 25
+"""With many sessions each is asked and traced more seldom, so that all together are at most so many a second."""
+ASKS_A_TICK = 10
+TRACES_A_TICK = 2
+Slots = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the slots of one piece of the round do now: `steady` heartbeat, the others the slow path's business."""
+
+    piece: Due
+    steady: slice | Slots
+    parked: Slots
+    asked: Slots
+    traced: Slots
+
+
+class Beats:
+    """Sends what is due. `way` tells whether there is a next hop, `asks` whether the service is asked anything."""
+
+    def __init__(
+        self,
+        held: Held,
+        turns: Turns,
+        gaps: Gaps,
+        tally: Tally,
+        tx: TxRing,
+        visits: Visits,
+        traces: Traces,
+        tick_ns: int,
+    ) -> None:
+        self.way = False
+        self.asks = True
+        self._held = held
+        self._turns = turns
+        self._gaps = gaps
+        self._tally = tally
+        self._tx = tx
+        self._visits = visits
+        self._traces = traces
+        self._ahead_ns = tick_ns // 2
+        self._ask_ns = max(ASK_NS, held.count * 1_000_000_000 // ASKS_A_SECOND)
+        self._trace_ns = max(TRACE_NS, held.count * 1_000_000_000 // TRACES_A_SECOND)
+        self._offsets = np.arange(held.count, dtype=np.int64) * turns.period_ns // held.count
+        self._nobody = np.zeros(0, np.int64)
+
+    def step(self, now_ns: int) -> None:
+        """Send what is due.
+
+        What is due within half a tick from now goes too, so that a heartbeat is early as often as it is late. The
+        batch goes first: what the slow path does then cannot make it late.
+        """
+        skipped, due = self._turns.take(now_ns + self._ahead_ns)
+        for piece in skipped:
+            self._skip(piece, now_ns)
+        if not due:
+            return
+        plans = [self._plan(piece, now_ns) for piece in due]
+        for plan in plans:
+            self._fill(plan)
+        s_ns = time.monotonic_ns()
+        self._turns.sent(s_ns)
+        self._tx.flush()
+        for plan in plans:
+            self._note(plan.steady, plan.piece, s_ns)
+        for plan in plans:
+            self._slowly(plan, s_ns)
+        self._turns.took(time.monotonic_ns() - s_ns)
+
+    def _skip(self, piece: Due, now_ns: int) -> None:
+        closed = self._held.closed[piece.low : piece.high]
+        slots = np.flatnonzero(~closed) + piece.low
+        self._gaps.skipped(slots, piece.revolution, now_ns - piece.due_ns)
+        self._tally.skipped += len(slots)
+        self._gaps.unsent(np.flatnonzero(closed) + piece.low, piece.revolution)
+
+    def _plan(self, piece: Due, now_ns: int) -> _Plan:
+        held, whole = self._held, slice(piece.low, piece.high)
+        parked = held.parked[whole]
+        traces = now_ns - held.traced_ns[whole] >= self._trace_ns
+        asks = now_ns - held.asked_ns[whole] >= self._ask_ns if self.asks else np.zeros_like(traces)
+        if not (parked | asks | traces).any():
+            return _Plan(piece, whole, self._nobody, self._nobody, self._nobody)
+        steady = ~parked
+        quiet = steady & ~self._gaps.began[whole]
+        traced = np.flatnonzero(quiet & traces)[:TRACES_A_TICK]
+        asked = np.flatnonzero(quiet & asks)[:ASKS_A_TICK]
+        steady[asked] = False
+        low = piece.low
+        beats = whole if steady.all() else np.flatnonzero(steady) + low
+        return _Plan(piece, beats, np.flatnonzero(parked) + low, asked + low, traced + low)
+
+    def _fill(self, plan: _Plan) -> None:
+        steady = plan.steady
+        count = steady.stop - steady.start if isinstance(steady, slice) else len(steady)
+        for offset, frames, fields in self._tx.room(count if self.way else 0):
+            end = offset + len(frames)
+            if isinstance(steady, slice):
+                part: slice | Slots = slice(steady.start + offset, steady.start + end)
+            else:
+                part = steady[offset:end]
+            self._held.fill(frames, fields, part, plan.piece.revolution)
+
+    def _note(self, slots: slice | Slots, piece: Due, s_ns: int) -> None:
+        late_ns = s_ns - piece.due_ns - (self._offsets[slots] - self._offsets[piece.low])
+        if len(late_ns):
+            self._gaps.sent(slots, piece.revolution, s_ns, late_ns)
+            self._tally.sent(self._held.answer[slots], late_ns)
+
+    def _slowly(self, plan: _Plan, now_ns: int) -> None:
+        """Let the slow path take the turns that are its business."""
+        revolution = plan.piece.revolution
+        closed = self._held.closed[plan.parked]
+        idle = plan.parked[closed].tolist()
+        sent: list[int] = []
+        for slot in plan.parked[~closed].tolist():
+            (sent if self._visits.turn(slot, revolution, now_ns) else idle).append(slot)
+        for slot in plan.asked.tolist():
+            (sent if self._visits.ask(slot, revolution, now_ns) else idle).append(slot)
+        if sent:
+            self._note(np.array(sent), plan.piece, now_ns)
+        if idle:
+            self._gaps.unsent(np.array(idle), revolution)
+        for slot in plan.traced.tolist():
+            if not self._held.closed[slot]:
+                self._traces.begin(slot, int(self._gaps.answered_revolution[slot]), now_ns)

@@ -1,0 +1,338 @@
+"""The ring engine: on every tick receives, answers, sends what is due, and tells what happened."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.inventory import Address, Inventory, Mode, Vantage
+from core.records import Note, ProbeHealth, Record
+from core.tcp.segments import Flag, Segment
+from probe.filters import Filter
+from probe.next_hop import NextHop, NextHopWatch
+from probe.ring.answers import Answers
+from probe.ring.beats import Beats
+from probe.ring.fresh import PERIOD_NS as SYN_PERIOD_NS
+from probe.ring.fresh import PORTS as SYN_PORTS
+from probe.ring.fresh import FreshSyns
+from probe.ring.gaps import Gaps
+from probe.ring.held import Held, Layout
+from probe.ring.parse import Answers as Answered
+from probe.ring.parse import Parser, rounds
+from probe.ring.rings import RX_FRAME, RX_NETWORK, Batch, RxRing, TxRing
+from probe.ring.tally import Tally
+from probe.ring.traces import Traces
+from probe.ring.turns import Turns
+from probe.ring.visits import Surroundings, Unusual, Visits
+from probe.rule import NoResetRule, PortBlock
+from probe.sockets import RawSender, source_address
+from probe.wire import DEFAULT_TTL, HEADER, Arrived, IcmpError, Template, parse
+
+SUMMARY_NS = 1_000_000_000
+CHECK_NS = 50_000_000
+DEAD_NS = 10_000_000_000
+DEATHS_A_CHECK = 100
+OPENS_A_SECOND = 4_000
+SYNS_A_SECOND = 20_000
+"""Sessions that are being opened send at their turn, so that they are at most so many turns a second."""
+RECORDS_A_TICK = 20
+TIME_EXCEEDED = 11
+LONGEST_TICK_NS = 5_000_000
+SHORTEST_TICK_NS = 1_000_000
+LARGEST_BATCH = 2_000
+
+
+def tick_ns(sessions: int, period_ns: int) -> int:
+    """Return how often to tick, in ns: at least twice a period, in batches of at most 2000, within 1 to 5 ms."""
+    by_batch = LARGEST_BATCH * period_ns // sessions
+    return max(SHORTEST_TICK_NS, min(LONGEST_TICK_NS, period_ns // 2, by_batch))
+
+
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    """What packets from one source address are made of."""
+
+    syn: Template
+    other: Template
+    plain: Template
+
+
+class RingEngine:
+    """Holds `vantage.sessions` sessions to the inventory's VIP. Needs CAP_NET_RAW, and CAP_NET_ADMIN to begin.
+
+    Raises PrivilegeError, CallError when source ports are short, OSError without a route.
+    """
+
+    name = "ring"
+    syn_period_ns = SYN_PERIOD_NS
+
+    def __init__(self, inventory: Inventory, vantage: Vantage, run: str, now_ns: int) -> None:
+        vip, count = inventory.vip, vantage.sessions
+        self._vantage = vantage.name
+        self.period_ns = round(vantage.period_s * 1e9)
+        self.tick_ns = tick_ns(count, self.period_ns)
+        self._sources: tuple[Address, ...] = vantage.sources or (source_address(vip.address),)
+        self._open_sockets(vip.address, vip.port, run, count)
+        now_ns = time.monotonic_ns()
+        self._templates = [
+            _Templates(
+                Template(source, vip.address, vip.port, syn=True),
+                Template(source, vip.address, vip.port, syn=False),
+                Template(source, vip.address, vip.port, syn=False, stamps=False),
+            )
+            for source in self._sources
+        ]
+        layout = Layout(HEADER[vip.address.version])
+        self._held = Held(count, len(self._sources), layout)
+        self._parser = Parser(self._held, self._sources, RX_NETWORK, RX_FRAME)
+        self._turns = Turns(now_ns, self.period_ns, count)
+        self._gaps = Gaps(vantage.name, self._turns)
+        self._tally = Tally()
+        self._records: list[Record] = []
+        self._answers = Answers(inventory, vantage.name, self._held)
+        self._traces = Traces(inventory, vantage.name, self._held, self._answers, self._transmit)
+        self._fresh = FreshSyns(vantage.name, self._ports[-SYN_PORTS:], now_ns, self._transmit_fresh)
+        self._visits = Visits(self._surroundings(inventory), self._records)
+        self._visits.to_open.extend((now_ns, slot) for slot in range(count))
+        self._scratch = np.zeros(count, np.int64)
+        self._unusual: deque[Unusual] = deque()
+        self._beats = Beats(
+            self._held, self._turns, self._gaps, self._tally, self._tx, self._visits, self._traces, self.tick_ns
+        )
+        self._beats.asks = inventory.vip.service.mode in (Mode.LINE, Mode.HTTP)
+        self._opens = 0.0
+        self._last_ns = self._check_ns = now_ns
+        self._summary_ns = now_ns + SUMMARY_NS
+        self._cpu_ns = time.process_time_ns()
+        self._lost_way = ""
+
+    def _open_sockets(self, vip: Address, port: int, run: str, count: int) -> None:
+        share = -(-count // len(self._sources))
+        self._block = PortBlock(share + max(share // 20, 500) + SYN_PORTS)
+        self._ports = self._block.ports
+        held = self._ports[:-SYN_PORTS]
+        # A far end may still hold connections of a probe that was killed: begin somewhere else.
+        self._free = [deque(held) for _ in self._sources]
+        for free in self._free:
+            free.rotate(random.getrandbits(16) % len(held))
+        rate = count * 1_000_000_000 // self.period_ns
+        self._rx = RxRing(Filter(vip, port, self._ports), _frames(rate))
+        self._tx = TxRing(Layout(HEADER[vip.version]), _frames(rate // 16))
+        self._sender = RawSender(vip)
+        self._watch = NextHopWatch(vip, self._sources)
+        self._hop: NextHop | None = None
+        self._rule = NoResetRule(vip, port, self._ports, run)
+        self._watch.start()
+        self._watch.settle()
+
+    def _surroundings(self, inventory: Inventory) -> Surroundings:
+        return Surroundings(
+            self._vantage,
+            inventory.vip.service,
+            self._held,
+            self._gaps,
+            self._answers,
+            self._traces,
+            self._transmit,
+            self._renew,
+            lambda slot: str(self._sources[slot % len(self._sources)]),
+            self._answered_one,
+            self._packet,
+        )
+
+    # --- the slow path's ways out -----------------------------------------------------------------------------
+
+    def _packet(self, slot: int, segment: Segment, ttl: int = DEFAULT_TTL, mark: int = 0) -> bytes:
+        templates = self._templates[slot % len(self._sources)]
+        template = templates.syn if segment.flags & Flag.SYN else templates.other
+        if segment.tsval is None:
+            template = templates.plain
+        return template.packet(int(self._held.port[slot]), segment, ttl, mark)
+
+    def _transmit(self, slot: int, segment: Segment, ttl: int, mark: int) -> None:
+        self._sender.send(self._packet(slot, segment, ttl or DEFAULT_TTL, mark))
+
+    def _transmit_fresh(self, port: int, segment: Segment) -> None:
+        template = self._templates[0].syn if segment.flags & Flag.SYN else self._templates[0].other
+        self._sender.send(template.packet(port, segment))
+
+    def _renew(self, slot: int) -> None:
+        """Give a slot the port that was out of use for the longest time."""
+        source = slot % len(self._sources)
+        free = self._free[source]
+        old = int(self._held.port[slot])
+        self._held.take_port(slot, source, free.popleft())
+        if old:
+            free.append(old)
+
+    def _answered_one(self, slot: int, revolution: int, r_ns: int) -> None:
+        self._answered(Answered(np.array([slot]), np.array([revolution]), np.array([r_ns])))
+
+    # --- a tick -----------------------------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> list[Record]:
+        """See `Engine.tick`."""
+        for batch in self._rx.drain():
+            self._received(batch)
+        self._handle_unusual()
+        self._admit(now_ns)
+        self._follow(now_ns)
+        self._beats.step(time.monotonic_ns())
+        self._fresh.step(now_ns)
+        for slot, ended in self._gaps.ended(RECORDS_A_TICK):
+            self._records += ended
+            # Who answers may be somebody else now: ask and trace at the next turn.
+            self._held.asked_ns[slot] = self._held.traced_ns[slot] = 0
+        self._records += self._traces.step(now_ns)
+        if now_ns >= self._check_ns:
+            self._check_ns = now_ns + CHECK_NS
+            self._check(now_ns)
+        if now_ns >= self._summary_ns:
+            self._summary_ns = max(self._summary_ns + SUMMARY_NS, now_ns)
+            self._summarise(now_ns)
+        records = self._records[:]
+        self._records.clear()
+        return records
+
+    def _received(self, batch: Batch) -> None:
+        found = self._parser.split(batch.rows, batch.r_ns, batch.copied)
+        held = self._held
+        for row, slot, noted in zip(
+            found.others.tolist(), found.other_slots.tolist(), found.noted.tolist(), strict=True
+        ):
+            whole = self._rx.whole() if batch.copied[row] else b""
+            packet = whole or batch.rows[row, RX_NETWORK:].tobytes()
+            ts_recent = int(held.ts_recent[slot]) if slot >= 0 and held.live[slot] else None
+            self._unusual.append(Unusual(int(batch.r_ns[row]), packet, ts_recent, noted))
+        held.ts_recent[found.slots] = found.stamps
+        for part in rounds(found.answers, self._scratch):
+            self._answered(part)
+
+    def _answered(self, answers: Answered) -> None:
+        s_ns = self._turns.instants(answers.slots, answers.revolutions)
+        news = self._gaps.answered(answers.slots, answers.revolutions, s_ns, answers.r_ns)
+        if news.all():
+            self._tally.answered(self._held.answer[answers.slots], answers.r_ns - s_ns)
+        else:
+            self._tally.answered(self._held.answer[answers.slots[news]], (answers.r_ns - s_ns)[news])
+
+    def _handle_unusual(self) -> None:
+        """Give the slow path at most half of a tick, so that a burst of resets does not stop the heartbeats."""
+        until_ns = time.monotonic_ns() + self.tick_ns // 2
+        while self._unusual and time.monotonic_ns() < until_ns:
+            unusual = self._unusual.popleft()
+            r_ns = unusual.r_ns
+            found = parse(unusual.packet)
+            if found is None:
+                self._visits.ignored["no segment"] += 1
+                continue
+            source = self._parser.source_of(found.address)
+            if isinstance(found, Arrived) and source == 0 and found.port in self._fresh.ports:
+                self._records += self._fresh.arrived(found.port, found.segment, r_ns)
+                continue
+            slot = self._held.slot_of(source, found.port) if source >= 0 else -1
+            if slot < 0:
+                self._visits.ignored["of no session"] += 1
+            elif isinstance(found, Arrived):
+                self._visits.arrived(slot, found.segment, unusual)
+            else:
+                self._icmp(slot, found, r_ns)
+
+    def _icmp(self, slot: int, error: IcmpError, now_ns: int) -> None:
+        if error.type == TIME_EXCEEDED:
+            self._records += self._traces.time_exceeded(slot, error.router, error.mark, now_ns)
+        else:
+            detail = f"ICMP type {error.type} code {error.code} from {error.router}"
+            self._visits.unreachable(slot, detail, now_ns)
+
+    def _admit(self, now_ns: int) -> None:
+        """Open sessions at a bounded rate, and not too many at a time."""
+        visits = self._visits
+        self._opens = min(
+            self._opens + (now_ns - self._last_ns) * OPENS_A_SECOND / 1e9, OPENS_A_SECOND * self.tick_ns / 1e9 + 1
+        )
+        self._last_ns = now_ns
+        at_once = max(50, SYNS_A_SECOND * self.period_ns // 1_000_000_000)
+        while visits.to_open and visits.to_open[0][0] <= now_ns and self._opens >= 1 and visits.opening < at_once:
+            self._opens -= 1
+            visits.admit(visits.to_open.popleft()[1])
+
+    def _follow(self, now_ns: int) -> None:
+        """Take over a changed next hop, and say when there is none."""
+        hop = self._watch.now
+        if hop is self._hop:
+            return
+        before, self._hop = self._hop, hop
+        self._beats.way = bool(hop.ethernet)
+        if hop.ethernet:
+            self._held.ethernet(hop.ethernet)
+            self._tx.use(hop.interface)
+        if hop.why != self._lost_way:
+            self._records.append(Note(now_ns, self._vantage, hop.why or f"the VIP is reached by {hop.interface} again"))
+            self._lost_way = hop.why
+        elif before is not None and hop.ethernet != before.ethernet:
+            self._records.append(Note(now_ns, self._vantage, f"next hop changed: {hop.interface} {_mac(hop.ethernet)}"))
+
+    # --- now and then -----------------------------------------------------------------------------------------
+
+    def _check(self, now_ns: int) -> None:
+        if not self._unusual:  # else answers may be waiting
+            self._records += self._gaps.check(now_ns)
+        began = self._fresh.check(now_ns)
+        if began:
+            self._records.append(began)
+        held = self._held
+        heard_ns = np.maximum(self._gaps.received_ns, held.opened_ns)
+        for slot in np.flatnonzero(~held.parked & (now_ns - heard_ns >= DEAD_NS))[:DEATHS_A_CHECK].tolist():
+            self._visits.dead(slot, now_ns)
+
+    def _summarise(self, now_ns: int) -> None:
+        late = self._tally.lateness()
+        skipped = self._tally.skipped
+        held = self._held
+        alive = np.bincount(held.answer[held.opened_ns > 0], minlength=len(self._answers.known))
+        self._tally.syn_sent, self._fresh.sent = self._fresh.sent, 0
+        self._tally.syn_answered, self._fresh.answered = self._fresh.answered, 0
+        self._records += self._tally.summaries(now_ns, self._vantage, self._answers.known, alive)
+        cpu_ns, self._cpu_ns = self._cpu_ns, time.process_time_ns()
+        ignored, self._visits.ignored = self._visits.ignored, type(self._visits.ignored)()
+        refused = self._tx.refused + self._sender.refused
+        self._tx.refused = self._sender.refused = 0
+        self._records.append(
+            ProbeHealth(
+                now_ns,
+                self._vantage,
+                self.tick_ns,
+                *late,
+                skipped,
+                self._rx.dropped(),
+                refused,
+                len(self._unusual) + self._gaps.waiting,
+                len(self._visits.open),
+                self._cpu_ns - cpu_ns,
+                tuple(sorted(ignored.items())),
+            )
+        )
+
+    def close(self, now_ns: int) -> None:
+        """See `Engine.close`."""
+        del now_ns
+        self._visits.close()
+        self._watch.stop()
+        for edge in (self._tx, self._rx, self._sender):
+            edge.close()
+        self._rule.remove()
+        self._block.release()
+
+
+def _frames(rate: int) -> int:
+    """Return how many frames hold a second of `rate` packets: a power of two."""
+    return 1 << max(12, min(18, (rate - 1).bit_length()))
+
+
+def _mac(ethernet: bytes) -> str:
+    return ethernet[:6].hex(":")

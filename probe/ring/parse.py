@@ -1,0 +1,134 @@
+"""Answers out of a batch of ring frames, all at once: which are steady, and what they echo. Pure; arrays in and out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.inventory import Address
+from probe.ring.held import Held
+
+STAMPS = 0x0101080A  # NOP NOP timestamps of ten bytes
+ACK = 0x10
+BARE = 0x80 << 8 | ACK  # a header of 32 bytes, nothing but an ACK
+NOTED_MASK = 0xFF07 | ACK  # with or without a push; no FIN, SYN or RST
+WINDOW = 65_535
+TCP = 6
+Column = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers of live sessions, in order: their slots, the attempts they echo, their instants."""
+
+    slots: Column
+    revolutions: Column
+    r_ns: Column
+
+    def part(self, which: NDArray[np.bool_]) -> Answers:
+        """Return those that `which` marks."""
+        return Answers(self.slots[which], self.revolutions[which], self.r_ns[which])
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What is in a batch: the `answers`; `slots` whose newest stamp is now `stamps`; rows that are for the slow path.
+
+    `others` are the numbers of those rows, `other_slots` their slots (-1: of none), `noted` which are answers too.
+    """
+
+    answers: Answers
+    slots: Column
+    stamps: NDArray[np.uint32]
+    others: Column
+    other_slots: Column
+    noted: NDArray[np.bool_]
+
+
+class Parser:
+    """Reads frames of `width` bytes whose network header is at `network`. `sources` are the probe's own addresses."""
+
+    def __init__(self, held: Held, sources: tuple[Address, ...], network: int, width: int) -> None:
+        self._held = held
+        self._network = network
+        self._version = sources[0].version
+        tcp = network + held.layout.ip_header
+        # One word tells most of the shape: version and header length, protocol, TCP's header length and flags.
+        length, protocol, destination = (2, 9, 16) if self._version == 4 else (4, 6, 36)
+        self._row = np.dtype(
+            {
+                "names": [
+                    *("net", "first", "length", "fragment", "protocol", "to"),
+                    *("port", "seq", "ack", "shape", "option", "tsval", "tsecr"),
+                ],
+                "formats": ["u2", "u1", ">u2", ">u2", "u1", ">u4", ">u2", ">u4", ">u4", ">u2", ">u4", ">u4", ">u4"],
+                "offsets": [
+                    *(14, network, network + length, network + 6, network + protocol, network + destination),
+                    *(tcp + 2, tcp + 4, tcp + 8, tcp + 12, tcp + 20, tcp + 24, tcp + 28),
+                ],
+                "itemsize": width,
+            }
+        )
+        self._total = held.layout.ip_header + 32 if self._version == 4 else 32
+        tails = np.array([int.from_bytes(source.packed[-4:], "big") for source in sources], np.uint32)
+        self._order = np.argsort(tails)
+        self._tails = tails[self._order]
+
+    def source_of(self, address: bytes) -> int:
+        """Return the number of the probe's own address, -1 when it is none."""
+        tail = int.from_bytes(address[-4:], "big")
+        at = int(np.searchsorted(self._tails, tail))
+        return int(self._order[at]) if at < len(self._tails) and self._tails[at] == tail else -1
+
+    def split(self, rows: NDArray[np.uint8], r_ns: Column, copied: NDArray[np.bool_]) -> Split:
+        """Tell the steady answers, which need no more, from what is for the slow path.
+
+        Steady: a bare ACK with timestamps of a session that is live, that acknowledges all, carries the next number
+        expected and a stamp that is not old (RFC 9293 section 3.10.7.4, RFC 7323 section 5). Other segments inside
+        the windows answer an attempt as well, whatever else they are for: that is noted at once, so that answers
+        are taken in order.
+        """
+        held = self._held
+        frames = np.ascontiguousarray(rows).reshape(-1).view(self._row)
+        shape = frames["shape"]
+        ours = (frames["option"] == STAMPS) & (frames["protocol"] == TCP) & (frames["net"] == self._network)
+        if self._version == 4:
+            ours &= (frames["first"] == 0x45) & (frames["fragment"] & 0x3FFF == 0)
+        source: Column | int = 0
+        if len(self._tails) > 1:
+            at = np.minimum(np.searchsorted(self._tails, frames["to"].astype(np.uint32)), len(self._tails) - 1)
+            ours &= self._tails[at] == frames["to"]
+            source = self._order[at]
+        slots = held.slots_of(source, frames["port"].astype(np.int64)).astype(np.int64)
+        ours &= (slots >= 0) & held.live[slots]
+        ack, seq, stamps = frames["ack"], frames["seq"], frames["tsval"].astype(np.uint32)
+        steady = ours & (frames["length"] == self._total) & (shape == BARE) & ~copied
+        steady &= (ack == held.snd_una[slots]) & (seq == held.rcv_nxt[slots])
+        steady &= (stamps - held.ts_recent[slots]).view(np.int32) >= 0
+        answers = Answers(slots, frames["tsecr"].astype(np.int64), r_ns)
+        if steady.all():
+            nothing = np.zeros(0, np.int64)
+            return Split(answers, slots, stamps, nothing, nothing, np.zeros(0, np.bool_))
+        noted = ours & (shape & NOTED_MASK == BARE)
+        noted &= np.abs((ack.astype(np.uint32) - held.snd_una[slots]).view(np.int32)) < WINDOW
+        noted &= np.abs((seq.astype(np.uint32) - held.rcv_nxt[slots]).view(np.int32)) < WINDOW
+        noted &= held.stamped[slots]
+        others = np.flatnonzero(~steady)
+        return Split(answers.part(steady | noted), slots[steady], stamps[steady], others, slots[others], noted[others])
+
+
+def rounds(answers: Answers, scratch: Column) -> list[Answers]:
+    """Split answers so that no slot is twice in one part, in order. `scratch` has a place for every slot."""
+    parts = []
+    while len(answers.slots):
+        places = np.arange(len(answers.slots))
+        scratch[answers.slots[::-1]] = places[::-1]
+        first = scratch[answers.slots] == places
+        if first.all():
+            parts.append(answers)
+            break
+        parts.append(answers.part(first))
+        answers = answers.part(~first)
+    return parts

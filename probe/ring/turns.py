@@ -1,0 +1,99 @@
+"""Whose turn it is and when it was: every slot once a period, evenly spread, and the send instants of what was sent.
+
+Slot k of n has turn r * n + k of revolution r at start + (r * n + k) * period / n. The revolution is the number of
+the attempt, so an answer that echoes it names its send instant without a word of state for each session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Instants = NDArray[np.int64]
+KEPT_TICKS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Slots [low, high) whose turn of revolution `revolution` came; slot `low` was due at `due_ns`."""
+
+    low: int
+    high: int
+    revolution: int
+    due_ns: int
+
+
+class Turns:
+    """The round of `slots` slots. Revolutions count from 1; instants are CLOCK_MONOTONIC in ns.
+
+    `take` gives what is due, `sent` notes when it went; `instants` finds it again for the last 65536 ticks at least.
+    """
+
+    def __init__(self, start_ns: int, period_ns: int, slots: int) -> None:
+        self.start_ns = start_ns
+        self.period_ns = period_ns
+        self.slots = slots
+        self._next = 0
+        self._firsts = np.zeros(2 * KEPT_TICKS, np.int64)
+        self._ends = np.zeros(2 * KEPT_TICKS, np.int64)
+        self._sent_ns = np.zeros(2 * KEPT_TICKS, np.int64)
+        self._took_ns = np.zeros(2 * KEPT_TICKS, np.int64)
+        self._low = self._high = 0
+
+    def take(self, now_ns: int) -> tuple[list[Due], list[Due]]:
+        """Return (skipped, due) turns up to `now_ns`: what is late by more than a period is skipped, not made up."""
+        end = (now_ns - self.start_ns) * self.slots // self.period_ns + 1
+        first, self._next = self._next, max(end, self._next)
+        begin = max(first, end - self.slots)
+        skipped = list(self._pieces(first, begin))
+        self._first = begin
+        return skipped, list(self._pieces(begin, end))
+
+    def _pieces(self, first: int, end: int) -> Iterator[Due]:
+        while first < end:
+            revolution, low = divmod(first, self.slots)
+            count = min(self.slots - low, end - first)
+            due_ns = self.start_ns + first * self.period_ns // self.slots
+            yield Due(low, low + count, revolution + 1, due_ns)
+            first += count
+
+    def sent(self, s_ns: int) -> None:
+        """Note that the turns taken last were sent at `s_ns`."""
+        if self._high == len(self._firsts):
+            kept = slice(self._high - KEPT_TICKS, self._high)
+            for column in (self._firsts, self._ends, self._sent_ns, self._took_ns):
+                column[:KEPT_TICKS] = column[kept]
+            self._low, self._high = 0, KEPT_TICKS
+        self._firsts[self._high] = self._first
+        self._ends[self._high] = self._next
+        self._sent_ns[self._high] = s_ns
+        self._took_ns[self._high] = 0
+        self._high += 1
+
+    def took(self, took_ns: int) -> None:
+        """Note how long the kernel took to send what was sent last: by so much the instant may be early."""
+        self._took_ns[self._high - 1] = took_ns
+
+    def instants(self, slots: NDArray[np.int64], revolutions: NDArray[np.int64]) -> Instants:
+        """Return the send instants of the slots' turns; -1 for a turn that was skipped, is to come, or is too old."""
+        at, unknown = self._find(slots, revolutions)
+        found = self._sent_ns[at]
+        found[unknown] = -1
+        return found
+
+    def _find(self, slots: NDArray[np.int64], revolutions: NDArray[np.int64]) -> tuple[Instants, NDArray[np.bool_]]:
+        turns = (revolutions - 1) * self.slots + slots
+        at = np.searchsorted(self._firsts[self._low : self._high], turns, "right") - 1 + self._low
+        return at, (at < self._low) | (turns >= self._ends[at])
+
+    def instant(self, slot: int, revolution: int) -> int:
+        """Return `instants` of one."""
+        return int(self.instants(np.array([slot]), np.array([revolution]))[0])
+
+    def uncertainty(self, slot: int, revolution: int) -> int:
+        """Return how much later than its instant the turn may have been sent, in ns; 0 where it is not known."""
+        at, unknown = self._find(np.array([slot]), np.array([revolution]))
+        return 0 if unknown[0] else int(self._took_ns[at[0]])

@@ -1,0 +1,297 @@
+"""The slow path: sessions that are away from the arrays, each with its sans-IO machine, until they are steady again."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.inventory import Service
+from core.records import Drop, DropCause, Note, Opened, Record
+from core.tcp.segments import Flag, Segment, add, distance
+from core.tcp.session import Closed, Dropped, Established, Output, Received, Send, Session
+from core.tcp.states import State
+from probe import service as services
+from probe.ring.answers import Answers
+from probe.ring.gaps import Gaps
+from probe.ring.held import Held
+from probe.ring.traces import WINDOW, Traces
+from probe.service import Dialogue, Seen, Wrong
+
+AGAIN_NS = 50_000_000
+SILENT_NS = 2_500_000_000
+NOTES = 8
+
+
+@dataclass
+class Visit:
+    """A session on the slow path, and the question that waits for its answer, if any."""
+
+    session: Session
+    dialogue: Dialogue | None = None
+    asked_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """A packet for the slow path, and when it came. `noted`: as an answer it has been taken in already.
+
+    `ts_recent` is the session's as it was then; None: there was no established session.
+    """
+
+    r_ns: int
+    packet: bytes
+    ts_recent: int | None
+    noted: bool
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the slow path works on.
+
+    `transmit(slot, segment, ttl, mark)` sends, `packet(slot, segment)` only builds; `renew(slot)` gives the slot a
+    fresh port, `source(slot)` is its address as text; `answered(slot, revolution, r_ns)` notes an answer.
+    """
+
+    vantage: str
+    service: Service
+    held: Held
+    gaps: Gaps
+    answers: Answers
+    traces: Traces
+    transmit: Callable[[int, Segment, int, int], None]
+    renew: Callable[[int], None]
+    source: Callable[[int], str]
+    answered: Callable[[int, int, int], None]
+    packet: Callable[[int, Segment], bytes]
+
+
+class Visits:
+    """All that are on the slow path. What happens is appended to `records`."""
+
+    def __init__(self, around: Surroundings, records: list[Record]) -> None:
+        self._around = around
+        self._held = around.held
+        self._records = records
+        self.open: dict[int, Visit] = {}
+        self.opening = 0
+        self.to_open: deque[tuple[int, int]] = deque()
+        """(instant from which on, slot), in order of time."""
+        self.ignored: Counter[str] = Counter()
+        self._noted: set[str] = set()
+        self._ever_answered = False
+
+    # --- at a slot's turn -------------------------------------------------------------------------------------
+
+    def admit(self, slot: int) -> None:
+        """Begin to open a session: its SYN goes out at its turn."""
+        self._around.renew(slot)
+        self.open[slot] = Visit(Session(random.getrandbits(32)))
+        self._held.closed[slot] = False
+        self.opening += 1
+
+    def turn(self, slot: int, revolution: int, now_ns: int) -> bool:
+        """Do what a visiting slot does at its turn; tell whether that was an attempt."""
+        visit = self.open.get(slot)
+        if visit is None:
+            return False
+        session = visit.session
+        if session.state is State.CLOSED:
+            self._perform(slot, visit, session.connect(now_ns, revolution), now_ns)
+            return True
+        self._refresh(slot, session)
+        woken = session.wake(now_ns, revolution) or session.again(now_ns, revolution)
+        if woken:
+            sends = any(isinstance(output, Send) for output in woken)
+            self._perform(slot, visit, woken, now_ns)
+            return sends
+        if session.state is not State.ESTABLISHED:
+            return False
+        self._around.transmit(slot, session.heartbeat(revolution), 0, 0)
+        self._look_silent(visit, now_ns)
+        self._settle(slot, visit, now_ns)
+        return True
+
+    def _refresh(self, slot: int, session: Session) -> None:
+        """Tell the machine what the fast path has heard meanwhile."""
+        if self._held.live[slot]:
+            heard_ns = max(int(self._around.gaps.received_ns[slot]), int(self._held.opened_ns[slot]))
+            session.heard(heard_ns, int(self._held.ts_recent[slot]) if session.timestamps else None)
+
+    def ask(self, slot: int, revolution: int, now_ns: int) -> bool:
+        """Send the service's question in the place of a heartbeat; False where nothing is asked."""
+        talk = services.dialogue(self._around.service)
+        self._held.asked_ns[slot] = now_ns
+        if talk is None:
+            return False
+        visit = self._visit(slot)
+        visit.dialogue, visit.asked_ns = talk, now_ns
+        self._perform(slot, visit, visit.session.send(talk.question(revolution), now_ns, revolution), now_ns)
+        return True
+
+    def _look_silent(self, visit: Visit, now_ns: int) -> None:
+        if visit.dialogue is not None and visit.session.idle and now_ns - visit.asked_ns > SILENT_NS:
+            silence = services.silent(self._around.service.mode, SILENT_NS / 1e9)
+            self._note(now_ns, silence)
+            visit.dialogue = None
+
+    # --- when something comes ---------------------------------------------------------------------------------
+
+    def arrived(self, slot: int, segment: Segment, unusual: Unusual) -> None:
+        """Take in a segment that the fast path left. Answers that came after it and were steady do not make it old."""
+        r_ns, ts_recent = unusual.r_ns, unusual.ts_recent
+        held = self._held
+        if held.closed[slot]:
+            self.ignored["closed"] += 1
+            return
+        visit = self._visit(slot)
+        session = visit.session
+        ignored = sum(session.ignored.values())
+        sent = int(self._around.gaps.last_sent[slot])
+        before = len(self._records)
+        newest = int(held.ts_recent[slot]) if held.live[slot] and session.timestamps else None
+        if newest is not None and ts_recent is not None:
+            session.ts_recent = ts_recent
+        outputs = session.receive(segment, r_ns, sent)
+        if newest is not None and (session.ts_recent == ts_recent or distance(session.ts_recent or 0, newest) > 0):
+            session.ts_recent = newest
+        accepted = sum(session.ignored.values()) == ignored
+        if accepted and not unusual.noted and not segment.flags & Flag.RST:
+            attempt = segment.tsecr if session.timestamps else sent
+            if attempt:
+                answers = self._records[before:]
+                del self._records[before:]
+                self._around.answered(slot, attempt, r_ns)
+                self._records += answers
+        for reason, count in session.ignored.items():
+            self.ignored[reason] += count
+        session.forget_ignored()
+        self._perform(slot, visit, outputs, r_ns)
+
+    def unreachable(self, slot: int, detail: str, now_ns: int) -> None:
+        """Take in an ICMP error about the slot's session."""
+        visit = self.open.get(slot)
+        if visit is not None:
+            self._perform(slot, visit, visit.session.unreachable(detail), now_ns)
+        else:
+            self.ignored["icmp"] += 1
+
+    def dead(self, slot: int, now_ns: int) -> None:
+        """A held session has been silent for long: let its machine decide."""
+        visit = self._visit(slot)
+        self._perform(slot, visit, visit.session.wake(now_ns, int(self._around.gaps.last_sent[slot])), now_ns)
+
+    # --- in and out of the arrays -----------------------------------------------------------------------------
+
+    def _visit(self, slot: int) -> Visit:
+        visit = self.open.get(slot)
+        if visit is None:
+            held = self._held
+            heard_ns = max(int(self._around.gaps.received_ns[slot]), int(held.opened_ns[slot]))
+            ts_recent = int(held.ts_recent[slot]) if held.stamped[slot] else None
+            session = Session.resumed(int(held.snd_una[slot]), int(held.rcv_nxt[slot]), ts_recent, heard_ns)
+            visit = self.open[slot] = Visit(session)
+            held.parked[slot] = True
+        return visit
+
+    def _settle(self, slot: int, visit: Visit, now_ns: int) -> None:
+        """Give a session back to the arrays when there is nothing unusual about it any more."""
+        session = visit.session
+        if session.state is not State.ESTABLISHED:
+            self._held.live[slot] = False
+            return
+        ts_recent = session.ts_recent if session.timestamps else None
+        self._held.number(slot, (session.snd_una, session.rcv_nxt, ts_recent))
+        if not session.idle or visit.dialogue is not None:
+            return
+        stamps = (0, 0) if session.timestamps else (None, None)
+        beat = Segment(add(session.snd_una, -1), session.rcv_nxt, Flag.ACK, WINDOW, b"\0", *stamps)
+        packet = self._around.packet(slot, beat)
+        self._held.hold(slot, packet, (session.snd_una, session.rcv_nxt, ts_recent))
+        del self.open[slot]
+        if not session.timestamps:
+            self._note(
+                now_ns, "the far end has no TCP timestamps: an answer counts for the attempt sent last before it"
+            )
+
+    def _perform(self, slot: int, visit: Visit, outputs: tuple[Output, ...], now_ns: int) -> None:
+        for output in outputs:
+            match output:
+                case Send():
+                    self._around.transmit(slot, output.segment, 0, 0)
+                case Established():
+                    self._established(slot, output.rtt_ns, now_ns)
+                case Received():
+                    self._heard(slot, visit, output.data, now_ns)
+                case Dropped():
+                    self._dropped(slot, visit, output, now_ns)
+                case Closed():
+                    self._end(slot)
+        if self.open.get(slot) is visit:
+            self._settle(slot, visit, now_ns)
+
+    def _established(self, slot: int, rtt_ns: int, now_ns: int) -> None:
+        held, around = self._held, self._around
+        self.opening -= 1
+        held.restarts[slot] += 1
+        held.opened_ns[slot] = now_ns
+        held.asked_ns[slot] = held.traced_ns[slot] = 0
+        around.answers.forget(slot)
+        around.traces.forget(slot)
+        name, port = around.answers.session_name(slot), int(held.port[slot])
+        restarts = int(held.restarts[slot])
+        self._records.append(Opened(now_ns, around.vantage, slot, name, around.source(slot), port, rtt_ns, restarts))
+
+    def _heard(self, slot: int, visit: Visit, data: bytes, now_ns: int) -> None:
+        talk = visit.dialogue or services.dialogue(self._around.service)
+        told = talk.take(data) if talk is not None else None
+        if isinstance(told, Wrong):
+            self._note(now_ns, told.words)
+            visit.dialogue = None
+        elif isinstance(told, Seen) and visit.dialogue is not None:
+            self._records += self._around.answers.seen(slot, told, now_ns)
+            visit.dialogue = None
+
+    def _dropped(self, slot: int, visit: Visit, dropped: Dropped, now_ns: int) -> None:
+        held, around, session = self._held, self._around, visit.session
+        if session.state is State.CLOSE_WAIT:
+            self._perform(slot, visit, session.abort(int(around.gaps.last_sent[slot])), now_ns)
+        opened_ns = int(held.opened_ns[slot])
+        self._end(slot)
+        if not opened_ns:
+            self.opening -= 1
+            self._reopen(slot, now_ns + AGAIN_NS)
+            if dropped.cause is DropCause.RESET:
+                self.ignored["refused"] += 1
+            return
+        held.opened_ns[slot] = 0
+        around.gaps.session_changed(slot)
+        self._reopen(slot, now_ns)
+        name = around.answers.session_name(slot)
+        age_ns = now_ns - opened_ns
+        self._records.append(Drop(now_ns, around.vantage, slot, name, dropped.cause, dropped.detail, age_ns))
+
+    def _end(self, slot: int) -> None:
+        self.open.pop(slot, None)
+        self._held.close(slot)
+
+    def _reopen(self, slot: int, from_ns: int) -> None:
+        self.to_open.append((from_ns, slot))
+
+    def _note(self, now_ns: int, text: str) -> None:
+        """Say something once, and not without end."""
+        if text not in self._noted and len(self._noted) < NOTES:
+            self._noted.add(text)
+            self._records.append(Note(now_ns, self._around.vantage, text))
+
+    def close(self) -> None:
+        """End every session by a reset: nothing of it is left at the far end."""
+        for slot in np.flatnonzero(~self._held.closed).tolist():
+            visit = self._visit(slot)
+            if visit.session.state is not State.CLOSED:
+                for output in visit.session.abort(int(self._around.gaps.last_sent[slot])):
+                    if isinstance(output, Send):
+                        self._around.transmit(slot, output.segment, 0, 0)

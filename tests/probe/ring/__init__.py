@@ -1,0 +1,1 @@
+"""The ring engine's parts."""

@@ -1,0 +1,51 @@
+"""Every slot has one turn a period, evenly spread; what is late by more is skipped; instants are found again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.ring import turns as module
+from probe.ring.turns import Due, Turns
+
+
+def flat(pieces: list[Due]) -> list[tuple[int, int]]:
+    return [(slot, piece.revolution) for piece in pieces for slot in range(piece.low, piece.high)]
+
+
+@given(st.integers(1, 20), st.integers(1_000, 10_000), st.lists(st.integers(0, 15_000), max_size=20))
+def test_each_turn_once_in_order(slots: int, period_ns: int, steps: list[int]) -> None:
+    turns = Turns(1_000, period_ns, slots)
+    now_ns, seen = 1_000, []
+    for step in steps:
+        now_ns += step
+        skipped, due = turns.take(now_ns)
+        assert len(flat(due)) <= slots
+        for piece in due:
+            assert now_ns - period_ns - 1 <= piece.due_ns <= now_ns
+        seen += flat(skipped) + flat(due)
+    assert seen == [(turn % slots, turn // slots + 1) for turn in range(len(seen))]
+    if steps:
+        assert len(seen) == (now_ns - 1_000) * slots // period_ns + 1
+
+
+def test_instants_are_found_until_they_are_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_TICKS", 8)
+    turns = Turns(0, 100, 10)
+    when: dict[tuple[int, int], int] = {}
+    for tick in range(40):
+        now_ns = tick * 30 + (500 if tick >= 20 else 0)
+        skipped, due = turns.take(now_ns)
+        turns.sent(now_ns + 1)
+        turns.took(tick)
+        when |= dict.fromkeys(flat(skipped), -1)
+        when |= dict.fromkeys(flat(due), now_ns + 1)
+        recent = [turn for turn in when if turn[1] >= due[-1].revolution - 1]
+        slots, revolutions = np.array([slot for slot, _ in recent]), np.array([number for _, number in recent])
+        assert turns.instants(slots, revolutions).tolist() == [when[turn] for turn in recent]
+        assert turns.uncertainty(due[-1].high - 1, due[-1].revolution) == tick
+        assert turns.instant(0, due[-1].revolution + 5) == -1, "that is yet to come"
+    assert turns.instant(0, 1) == -1
+    assert -1 in when.values()
