@@ -39,6 +39,8 @@ DEATHS_A_CHECK = 100
 OPENS_A_SECOND = 4_000
 SYNS_A_SECOND = 20_000
 """Sessions that are being opened send at their turn, so that they are at most so many turns a second."""
+WAITING = 50
+"""While more packets wait for the slow path no session is opened: their answers would only wait too."""
 RECORDS_A_TICK = 20
 TIME_EXCEEDED = 11
 LONGEST_TICK_NS = 5_000_000
@@ -257,6 +259,8 @@ class RingEngine:
         )
         self._last_ns = now_ns
         at_once = max(50, SYNS_A_SECOND * self.period_ns // 1_000_000_000)
+        if len(self._unusual) > WAITING:
+            return
         while visits.to_open and visits.to_open[0][0] <= now_ns and self._opens >= 1 and visits.opening < at_once:
             self._opens -= 1
             visits.admit(visits.to_open.popleft()[1])
