@@ -98,7 +98,7 @@ class NextHopWatch(threading.Thread):
         if link["ifi_type"] == ARPHRD_LOOPBACK:
             return NextHop(interface, bytes(12) + ethertype)
         if link["ifi_type"] != ARPHRD_ETHER:
-            return NextHop(interface, b"", f"interface {interface} is no Ethernet; use --engine socket")
+            return NextHop(interface, b"", f"interface {interface} is no Ethernet")
         gateway = route.get_attr("RTA_GATEWAY") or str(self._vip)
         for neighbour in kernel.get_neighbours(self._family, ifindex=index, dst=gateway):
             mac = neighbour.get_attr("NDA_LLADDR")

@@ -32,7 +32,7 @@ class RawSender:
         try:
             self._socket = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         except PermissionError as error:
-            raise PrivilegeError("raw packets need CAP_NET_RAW: run as root, or use --engine socket") from error
+            raise PrivilegeError("raw packets need CAP_NET_RAW: run as root, or grant the capability") from error
         self._socket.setblocking(False)
         self._destination = (str(vip), 0) if vip.version == 4 else (str(vip), 0, 0, 0)
         self.refused = 0

@@ -21,6 +21,8 @@ TRACE_NS = 2_000_000_000
 ASKS_A_SECOND = 50
 TRACES_A_SECOND = 25
 """With many sessions each is asked and traced more seldom, so that all together are at most so many a second."""
+AT_ONCE = 4.0
+"""After an outage, or when sessions are opened, so many seconds' worth may be asked and traced at once."""
 ASKS_A_TICK = 10
 TRACES_A_TICK = 2
 Slots = NDArray[np.int64]
@@ -35,6 +37,24 @@ class _Plan:
     parked: Slots
     asked: Slots
     traced: Slots
+
+
+class Allowance:
+    """So many a second on average, and at most `AT_ONCE` seconds' worth together, so many a tick."""
+
+    def __init__(self, a_second: int, a_tick: int) -> None:
+        self._a_second = a_second
+        self._a_tick = a_tick
+        self._left = self._most = a_second * AT_ONCE
+        self._last_ns = 0
+
+    def take(self, wanted: Slots, now_ns: int) -> Slots:
+        """Return as many of `wanted` as are allowed at `now_ns`."""
+        self._left = min(self._most, self._left + (now_ns - self._last_ns) * self._a_second / 1e9)
+        self._last_ns = now_ns
+        taken = wanted[: min(self._a_tick, int(self._left))]
+        self._left -= len(taken)
+        return taken
 
 
 class Beats:
@@ -63,6 +83,8 @@ class Beats:
         self._ahead_ns = tick_ns // 2
         self._ask_ns = max(ASK_NS, held.count * 1_000_000_000 // ASKS_A_SECOND)
         self._trace_ns = max(TRACE_NS, held.count * 1_000_000_000 // TRACES_A_SECOND)
+        self._asking = Allowance(ASKS_A_SECOND, ASKS_A_TICK)
+        self._tracing = Allowance(TRACES_A_SECOND, TRACES_A_TICK)
         self._offsets = np.arange(held.count, dtype=np.int64) * turns.period_ns // held.count
         self._nobody = np.zeros(0, np.int64)
 
@@ -105,8 +127,8 @@ class Beats:
             return _Plan(piece, whole, self._nobody, self._nobody, self._nobody)
         steady = ~parked
         quiet = steady & ~self._gaps.began[whole]
-        traced = np.flatnonzero(quiet & traces)[:TRACES_A_TICK]
-        asked = np.flatnonzero(quiet & asks)[:ASKS_A_TICK]
+        traced = self._tracing.take(np.flatnonzero(quiet & traces), now_ns)
+        asked = self._asking.take(np.flatnonzero(quiet & asks), now_ns)
         steady[asked] = False
         low = piece.low
         beats = whole if steady.all() else np.flatnonzero(steady) + low

@@ -127,9 +127,9 @@ class RingEngine:
         self._sender = RawSender(vip)
         self._watch = NextHopWatch(vip, self._sources)
         self._hop: NextHop | None = None
-        self._rule = NoResetRule(vip, port, self._ports, run)
         self._watch.start()
         self._watch.settle()
+        self._rule = NoResetRule(vip, port, self._ports, run)
 
     def _surroundings(self, inventory: Inventory) -> Surroundings:
         return Surroundings(

@@ -48,7 +48,7 @@ RX_NETWORK = 80  # where a SOCK_DGRAM ring puts the network header: aligned head
 LONGEST = 65_535
 COPIES = 4_096
 LOOK = 1_024
-NO_LINK = "raw packets need CAP_NET_RAW: run as root, grant the capability, or use --engine socket"
+NO_LINK = "raw packets need CAP_NET_RAW: run as root, or grant the capability"
 
 
 def packet_socket(kind: int, protocol: int) -> socket.socket:

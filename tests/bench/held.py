@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.records import Drop, Opened, OutageEnded, ProbeHealth, ProbeStarted, Record, Summary
-from store.journal import read_journal
+from store.journal import JournalError, read_journal
 from tests.bench.world import PORT, VIP, World, source
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -70,6 +70,11 @@ class Held:
     def user_us(self) -> float:
         """The part of it that is our own code."""
         return 1e6 * self.user_s / max(1, self.answered)
+
+    @property
+    def state_bytes(self) -> float:
+        """Resident memory above that of an agent with one session, for each session."""
+        return self.grown_bytes / self.load.sessions
 
     @property
     def core(self) -> float:
@@ -166,9 +171,10 @@ class _Reader:
 
     def read(self) -> None:
         """Take in what is there now."""
-        if not self._journal.exists():
-            return
-        self.records = read_journal(self._journal)[0]
+        try:
+            self.records = read_journal(self._journal)[0]
+        except JournalError:
+            return  # it is not there yet
         for record in self.records:
             if isinstance(record, Opened) and not record.held_kernel:
                 self.opened[record.slot] = record.t_ns

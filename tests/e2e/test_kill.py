@@ -102,9 +102,6 @@ def test_a_lab_that_stays(lab: client.Lab, experiment: Path, who: str) -> None:
     wait_for(lambda: clean(lab), READY_AGAIN_S)
 
 
-
-
-
 def _command(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -176,7 +176,7 @@ def test_without_the_right_it_says_so(network: Network, tmp_path: Path) -> None:
         timeout=20,
     )
     assert done.returncode == 6
-    words = "raw packets need CAP_NET_RAW: run as root, grant the capability, or use --engine socket"
+    words = "raw packets need CAP_NET_RAW: run as root, or grant the capability"
     assert done.stderr == f"error: {words}\n"
 
 
