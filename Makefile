@@ -1,7 +1,7 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock docs
+.PHONY: help setup demo test lint lock bench accuracy docs
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -20,6 +20,13 @@ lint: setup ## ruff, mypy, import contracts
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+bench: setup ## measure a heartbeat's cost beside other tools (8 min; ARGS=--short: 1 min)
+	@tools/setup bench
+	@tools/as_root $(BIN)/python -m tests.bench $(ARGS)
+
+accuracy: setup ## outages made by hand against what is reported and captured (25 min; ARGS="--each 3 --quiet 20")
+	@tools/as_root $(BIN)/python -m tests.accuracy $(ARGS)
 
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py

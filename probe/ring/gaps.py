@@ -60,9 +60,9 @@ class Gaps:
         self.late = 0
 
     def sent(self, slots: slice | Slots, revolution: int, s_ns: int, late_ns: NDArray[np.int64]) -> None:
-        """Note that attempt `revolution` of `slots` was sent at `s_ns`, each `late_ns` after it was due."""
+        """Note that attempt `revolution` of `slots` was sent at `s_ns`, each `late_ns` after it was due (or before)."""
         self.last_sent[slots] = revolution
-        self._slip_ns[slots] = np.maximum(self._slip_ns[slots], late_ns)
+        self._slip_ns[slots] = np.maximum(self._slip_ns[slots], np.abs(late_ns))
         first = self._first_lost[slots]
         begins = first == 0
         first[begins] = revolution

@@ -168,14 +168,16 @@ class _Reader:
         self.records: list[Record] = []
         self.opened: dict[int, int] = {}
         self.started_ns = 0
+        self._read = 0
 
     def read(self) -> None:
         """Take in what is there now."""
         try:
-            self.records = read_journal(self._journal)[0]
+            fresh, self._read = read_journal(self._journal, self._read)
         except JournalError:
             return  # it is not there yet
-        for record in self.records:
+        self.records += fresh
+        for record in fresh:
             if isinstance(record, Opened) and not record.held_kernel:
                 self.opened[record.slot] = record.t_ns
             elif isinstance(record, ProbeStarted):
