@@ -97,7 +97,7 @@ class TxRing:
         done = 0
         while done < count:
             high = min(self._head + count - done, self._frames)
-            busy = np.flatnonzero(self._status[self._head : high] == STATUS_SEND_REQUEST)
+            busy = np.flatnonzero(self._status[self._head : high] != STATUS_AVAILABLE)
             free = int(busy[0]) if len(busy) else high - self._head
             if not free:
                 self.refused += count - done
@@ -117,9 +117,13 @@ class TxRing:
         except BlockingIOError:
             return
         except OSError:
+            # The kernel stays at the frame that it could not send: what waits is given up from there on, so that
+            # both go on at the same one. (Else it would send nothing until we had come round the whole ring.)
             waiting = self._status == STATUS_SEND_REQUEST
-            self.refused += int(np.count_nonzero(waiting))
+            count = int(np.count_nonzero(waiting))
             self._status[waiting] = STATUS_AVAILABLE
+            self._head = (self._head - count) % self._frames
+            self.refused += count
 
     def close(self) -> None:
         """Close the socket; the memory goes with the last view of it."""

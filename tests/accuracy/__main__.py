@@ -239,8 +239,8 @@ def table(found: list[Trial], quiet: list[Quiet], false: int, real: int) -> str:
     gaps = sum(len(trial.reports) for trial in found)
     lines += [
         "",
-        f"{gaps} intervals in all. Reported while nothing was cut: {false} outages that the capture does not show, and "
-        f"{real} that it does (a link that is up again comes and goes while its ends find each other).",
+        f"{gaps} intervals in all. Reported while nothing was cut: {false} outages that the capture does not show;",
+        f"{real} that it does show (a link that is up again comes and goes while its ends find each other).",
         "",
         "| no outage | seconds | false outages | outages that the capture shows too | marked self-inflicted |",
         "| --- | ---: | ---: | ---: | ---: |",

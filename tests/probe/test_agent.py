@@ -18,6 +18,7 @@ from core.records import (
     Drop,
     DropCause,
     KnownBy,
+    Note,
     Opened,
     OutageBegan,
     OutageEnded,
@@ -150,6 +151,26 @@ def test_a_killed_agent_leaves_nothing(network: Network, agent: Agent) -> None:
     agent.process.wait()
     others = ["table", "ip", "somebody_elses"]
     wait_for(lambda: network.run(network.client, "nft", "list", "tables").split() == others)
+
+
+def test_a_link_that_goes_and_comes_is_told_and_the_probe_recovers(network: Network, agent: Agent) -> None:
+    def said(words: str) -> bool:
+        return any(words in record.text for record in agent.of(Note) if isinstance(record, Note))
+
+    network.run(network.node, "ip", "link", "set", "10-77-1", "down")
+    wait_for(lambda: said("interface uplink is down"))
+    wait_for(lambda: len(_began(agent, 0)) == 26)
+    network.run(network.node, "ip", "link", "set", "10-77-1", "up")
+    up_ns = time.monotonic_ns()
+    wait_for(lambda: said("the VIP is reached by uplink again"))
+    wait_for(lambda: len({outage.slot for outage in _ended(agent, up_ns)}) == 25)
+
+    def steady() -> bool:
+        seconds = [r for r in agent.of(Summary) if isinstance(r, Summary) and r.t_ns > up_ns]
+        return len([r for r in seconds if r.answered > 2_400 and r.rtt_p99_ns < 100_000_000]) >= 2
+
+    wait_for(steady)
+    assert not [record for record in agent.stop() if isinstance(record, Drop) and not record.held_kernel]
 
 
 def test_two_agents_share_a_machine(network: Network, agent: Agent, tmp_path: Path) -> None:
