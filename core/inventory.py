@@ -16,7 +16,6 @@ class Mode(enum.StrEnum):
 
     LINE = "line"
     HTTP = "http"
-    TLS = "tls"
     KEEPALIVE = "keepalive"
 
 

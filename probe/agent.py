@@ -15,6 +15,7 @@ from core.inventory import Inventory
 from core.records import ProbeStarted, ProbeStopped
 from probe.engine import Engine
 from probe.kernel_session import KernelSession
+from probe.privileges import drop
 from probe.ring.engine import RingEngine
 from store.journal import JournalWriter
 
@@ -71,6 +72,7 @@ def run_agent(config: AgentConfig) -> None:
             engine.syn_period_ns,
         )
     )
+    drop()  # the sockets are open and the rule is in place
     kernel = KernelSession(config.inventory, vantage.name, journal.append)
     kernel.start()
     try:

@@ -8,11 +8,11 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from core.errors import VipchaosError
-from core.inventory import Vip
+from core.inventory import Address, Vip
 from probe.filters import Filter
 from probe.sockets import dropped, kernel_stamp, listener
 
@@ -50,14 +50,15 @@ def command(path: Path, vip: Vip) -> list[str]:
     """Return the command that captures what the VIP answers, resets left out, into `path` until it is terminated."""
     if tool() != "tcpdump":
         return [sys.executable, "-m", "probe.capture", str(path), str(vip.address), str(vip.port)]
-    wanted = f"src host {vip.address} and tcp src port {vip.port} and tcp[13] & 4 == 0"
+    flags = "tcp[13]" if vip.address.version == 4 else "ip6[53]"
+    wanted = f"src host {vip.address} and tcp src port {vip.port} and {flags} & 4 == 0"
     form = ["-y", "LINUX_SLL", "--time-stamp-precision=nano", "-s", str(SNAP_BYTES), "-B", "16384"]
     # Immediate mode: what a ring buffer still held back at the end would be missing from the file.
     options = ["-i", "any", "-n", "-p", "-Q", "in", "-Z", "root", "--immediate-mode"]
     return ["tcpdump", *options, *form, "-w", str(path), wanted]
 
 
-def capture(path: Path, address: IPv4Address, port: int) -> None:
+def capture(path: Path, address: Address, port: int) -> None:
     """Do what the command of tcpdump does, in the same file format, until SIGTERM. Raises PrivilegeError."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listener(Filter(address, port, range(65_536))) as packets, path.open("wb") as file:
@@ -77,12 +78,18 @@ def capture(path: Path, address: IPv4Address, port: int) -> None:
             sys.stderr.write(f"{dropped(packets)} packets dropped by kernel\n")
 
 
-def _is_answer(data: bytes, address: IPv4Address, port: int) -> bool:
-    tcp = (data[0] & 0x0F) * 4
+def _tcp_at(packet: bytes) -> int:
+    """Return where the TCP header of an IP packet begins."""
+    return 40 if packet[0] >> 4 == 6 else (packet[0] & 0x0F) * 4
+
+
+def _is_answer(data: bytes, address: Address, port: int) -> bool:
+    tcp = _tcp_at(data)
+    protocol, source = (data[9], data[12:16]) if address.version == 4 else (data[6], data[8:24])
     return (
         len(data) > tcp + 13
-        and data[9] == socket.IPPROTO_TCP
-        and data[12:16] == address.packed
+        and protocol == socket.IPPROTO_TCP
+        and source == address.packed
         and int.from_bytes(data[tcp : tcp + 2], "big") == port
         and not data[tcp + 13] & RESET
     )
@@ -114,7 +121,8 @@ def answers_by_port(path: Path, wall_offset_ns: int) -> dict[int, Sequence[int]]
     while at + _PACKET.size <= len(data):
         seconds, nanoseconds, length, _ = _PACKET.unpack_from(data, at)
         at += _PACKET.size
-        tcp = at + COOKED_HEADER + (data[at + COOKED_HEADER] & 0x0F) * 4 if length > COOKED_HEADER else at + length
+        ip = at + COOKED_HEADER
+        tcp = ip + _tcp_at(data[ip : ip + 1]) if length > COOKED_HEADER else at + length
         if at + length > len(data) or tcp + 4 > at + length:
             break
         port = data[tcp + 2] << 8 | data[tcp + 3]
@@ -124,4 +132,4 @@ def answers_by_port(path: Path, wall_offset_ns: int) -> dict[int, Sequence[int]]
 
 
 if __name__ == "__main__":
-    capture(Path(sys.argv[1]), IPv4Address(sys.argv[2]), int(sys.argv[3]))
+    capture(Path(sys.argv[1]), ip_address(sys.argv[2]), int(sys.argv[3]))

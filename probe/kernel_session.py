@@ -59,7 +59,7 @@ class KernelSession(threading.Thread):
 
     def _hold(self, connection: socket.socket, began_ns: int) -> None:
         opened_ns = time.monotonic_ns()
-        source, port = connection.getsockname()
+        source, port = connection.getsockname()[:2]
         name = f"{self._vantage}-kernel-{self._restart}"
         self._record(
             Opened(

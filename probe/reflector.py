@@ -66,7 +66,7 @@ class Reflector:
 
     def _accept(self) -> None:
         try:
-            connection, (address, port) = self._listener.accept()
+            connection, (address, port, *_) = self._listener.accept()
         except OSError:
             return
         if self.connections >= self._most:

@@ -48,7 +48,7 @@ class Dialogue(Protocol):
 
 
 def dialogue(service: Service) -> Dialogue | None:
-    """Return what asks this service, or None where nothing is asked: keepalive and tls."""
+    """Return what asks this service, or None where nothing is asked: keepalive."""
     if service.mode is Mode.LINE:
         return Line()
     return Http(service) if service.mode is Mode.HTTP else None
@@ -151,9 +151,14 @@ def bigip_member(cookie: str) -> str:
 
 def _wrong(mode: Mode, said: bytes) -> Wrong:
     """Say what the service is rather than what it was taken for, where its first bytes tell."""
-    kinds = {b"HTTP/": "HTTP: mode http", b"SSH-": "SSH: mode keepalive", b"\x15\x03": "TLS: mode tls", b"A ": "line"}
+    kinds = {
+        b"HTTP/": "HTTP: mode http",
+        b"SSH-": "SSH: mode keepalive",
+        b"\x15\x03": "TLS: mode keepalive",
+        b"A ": "line",
+    }
     guess = next((f"it speaks {what}" for mark, what in kinds.items() if said.startswith(mark)), "")
-    advice = guess or "set service.mode to line, http, tls or keepalive"
+    advice = guess or "set service.mode to line, http or keepalive"
     words = said[:40].decode("ascii", "backslashreplace").strip()
     return Wrong(f"the service does not speak mode {mode}: it said {words!r}; {advice}")
 

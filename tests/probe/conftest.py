@@ -32,6 +32,14 @@ hosts:
 """
 
 
+VIP6 = "2001:db8:ff::10"
+INVENTORY6 = (
+    INVENTORY.replace(f"{VIP}, port: 7000", f"'{VIP6}', port: 7006")
+    .replace("10.77.1.0/28", "'2001:db8:1::/64'")
+    .replace("[10.77.1.1]", "['2001:db8:1::1']")
+)
+
+
 @dataclass
 class Network:
     """Namespaces `client`, `node` and `server` in a line."""
@@ -116,8 +124,14 @@ def network(tmp_path: Path) -> Iterator[Network]:
             for name, link, address in ((left, host, f"{net}.2/24"), (right, port, f"{net}.1/24")):
                 found.run(name, "ip", "address", "add", address, "dev", link)
                 found.run(name, "ip", "link", "set", link, "up")
+                net6 = f"2001:db8:{net[-1]}::{address.removeprefix(f'{net}.').split('/')[0]}/64"
+                found.run(name, "ip", "-6", "address", "add", net6, "dev", link, "nodad")
             found.run(left, "ip", "route", "add", "default", "via", f"{net}.1")
-        found.run(found.node, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0")
+            found.run(left, "ip", "-6", "route", "add", "default", "via", f"2001:db8:{net[-1]}::1")
+        forward = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        found.run(found.node, "sysctl", "-qw", *forward, "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
+        found.run(found.node, "ip", "-6", "route", "add", VIP6, "via", "2001:db8:2::2")
+        found.run(found.server, "ip", "-6", "address", "add", f"{VIP6}/128", "dev", "lo")
         found.run(found.node, "ip", "route", "add", VIP, "via", "10.77.2.2")
         found.run(found.server, "ip", "address", "add", f"{VIP}/32", "dev", "lo")
         found.start(found.server, sys.executable, "-m", "probe.reflector", "--name", "s1")
@@ -139,10 +153,10 @@ def agent(network: Network, tmp_path: Path) -> Agent:
     return found
 
 
-def start_agent(network: Network, directory: Path, journal: str = "v1.db") -> Agent:
+def start_agent(network: Network, directory: Path, journal: str = "v1.db", inventory_text: str = INVENTORY) -> Agent:
     """Start an agent at the client."""
     inventory = directory / "inventory.yaml"
-    inventory.write_text(INVENTORY)
+    inventory.write_text(inventory_text)
     path = directory / journal
     argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(path)]
     process = network.start(network.client, sys.executable, *argv)

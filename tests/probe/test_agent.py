@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from core.inventory import Vip
 from core.loader import parse_inventory
@@ -31,7 +34,7 @@ from core.records import (
 from core.truth import captured, compare
 from lab.client import environment
 from probe import capture
-from tests.probe.conftest import INVENTORY, Agent, Network, start_agent
+from tests.probe.conftest import INVENTORY, INVENTORY6, VIP6, Agent, Network, start_agent
 from tests.waiting import wait_for
 
 SLOTS = set(range(25))
@@ -171,6 +174,133 @@ def test_a_link_that_goes_and_comes_is_told_and_the_probe_recovers(network: Netw
 
     wait_for(steady)
     assert not [record for record in agent.stop() if isinstance(record, Drop) and not record.held_kernel]
+
+
+def test_ipv6_is_held_traced_and_measured(network: Network, tmp_path: Path) -> None:
+    words = ["-m", "probe.reflector", "--name", "s6", "--bind", "::", "--port", "7006"]
+    network.start(network.server, sys.executable, *words)
+    wait_for(lambda: ":7006" in network.run(network.server, "ss", "-Hltn"))
+    agent = start_agent(network, tmp_path, inventory_text=INVENTORY6)
+    agent.wait_answered()
+    answers = {(r.site, r.nat_address, r.server, r.node) for r in agent.of(Answer) if isinstance(r, Answer) and r.node}
+    assert answers == {("here", "2001:db8:1::2", "s6", "node")}
+    path = tmp_path / "v6.pcap"
+    sniffer = network.start(network.client, *capture.command(path, parse_inventory(INVENTORY6, "x").vip))
+    wait_for(lambda: path.exists() and path.stat().st_size > 24)
+    block = f"table ip6 t {{ chain f {{ type filter hook forward priority 0; ip6 daddr {VIP6} drop; }}; }}\n"
+    since_ns = time.monotonic_ns()
+    network.run(network.node, "nft", "-f", "-", text=block)
+    wait_for(lambda: len(_began(agent, since_ns)) == 26)
+    network.run(network.node, "nft", "delete", "table", "ip6", "t")
+    wait_for(lambda: len({outage.slot for outage in _ended(agent, since_ns)}) == 25)
+    sniffer.terminate()
+    sniffer.wait(5)
+    records = agent.stop()
+    started = next(record for record in records if isinstance(record, ProbeStarted))
+    seen = capture.answers_by_port(path, started.wall_ns - started.t_ns)
+    ports = {r.slot: [r.source_port] for r in records if isinstance(r, Opened) and r.slot >= 0}
+    comparisons = compare([*records, *captured(outages(records), seen, ports)])
+    assert len(comparisons) >= 25
+    assert [comparison for comparison in comparisons if not comparison.inside] == []
+    assert not [record for record in records if isinstance(record, Drop)]
+
+
+def test_sessions_come_from_every_source_address(network: Network, tmp_path: Path) -> None:
+    for last in (3, 4):
+        network.run(network.client, "ip", "address", "add", f"10.77.1.{last}/24", "dev", "uplink")
+    sources = "period_s: 0.01, sources: [10.77.1.3, 10.77.1.4]"
+    agent = start_agent(network, tmp_path, inventory_text=INVENTORY.replace("period_s: 0.01", sources))
+    agent.wait_answered()
+    network.run(network.client, "ip", "address", "del", "10.77.1.4/24", "dev", "uplink")
+    wait_for(lambda: any("10.77.1.4 is not on this host" in r.text for r in agent.of(Note) if isinstance(r, Note)))
+    network.run(network.client, "ip", "address", "add", "10.77.1.4/24", "dev", "uplink")
+    wait_for(lambda: any("reached by uplink again" in r.text for r in agent.of(Note) if isinstance(r, Note)))
+    records = agent.stop()
+    held = [r for r in records if isinstance(r, Opened) and r.slot >= 0 and r.restart == 0]
+    assert {r.slot % 2: r.source for r in held} == {0: "10.77.1.3", 1: "10.77.1.4"}
+    assert {(r.slot, r.nat_address) for r in records if isinstance(r, Answer) and r.server} == {
+        (r.slot, r.source) for r in held
+    }
+
+
+def test_privileges_are_given_up_once_the_sockets_are_open(agent: Agent) -> None:
+    status = Path(f"/proc/{agent.process.pid}/status").read_text()
+    found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert {found[name].strip("0") for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {""}
+    assert found["NoNewPrivs"] == "1"
+
+
+WEB = {
+    "nginx": (
+        "daemon off; pid {dir}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; "
+        "client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c; uwsgi_temp_path {dir}/d; "
+        "scgi_temp_path {dir}/e; server {{ listen 7080; keepalive_requests 100000; add_header X-Served-By web1; "
+        'location / {{ return 200 "client=$remote_addr\\n"; }} }} }}\n'
+    ),
+    "haproxy": (
+        "defaults\n  mode http\n  timeout client 1h\n  timeout server 1h\n  timeout connect 1s\nfrontend f\n"
+        '  bind :7080\n  http-request return status 200 content-type text/plain lf-string "client=%[src]" '
+        "hdr X-Served-By web1\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("server", ["nginx", "haproxy"])
+def test_http_is_asked_who_answers(network: Network, tmp_path: Path, server: str) -> None:
+    config = tmp_path / f"{server}.conf"
+    config.write_text(WEB[server].format(dir=tmp_path))
+    program = shutil.which(server, path="/usr/sbin:/usr/bin")
+    assert program is not None
+    network.start(network.server, program, *(["-c"] if server == "nginx" else ["-db", "-f"]), str(config))
+    wait_for(lambda: ":7080" in network.run(network.server, "ss", "-Hltn"))
+    service = "service: {mode: http, client: {pattern: 'client=(.+)'}, server: {header: X-Served-By, pattern: '(.+)'}}"
+    text = INVENTORY.replace("port: 7000", f"port: 7080, {service}")
+    agent = start_agent(network, tmp_path, inventory_text=text)
+    agent.wait_answered()
+    answers = {(r.site, r.nat_pool, r.server, r.node) for r in agent.of(Answer) if isinstance(r, Answer) and r.node}
+    assert answers == {("here", "N1", "web1", "node")}
+    before = len(agent.of(Summary))
+    wait_for(lambda: len(agent.of(Summary)) >= before + 3)
+    records = agent.stop()
+    assert not [r for r in records if isinstance(r, Drop | Note) and not getattr(r, "held_kernel", False)]
+
+
+@pytest.mark.parametrize(
+    ("service", "advice"),
+    [("{mode: http}", "it speaks line"), ("{mode: line}", "it speaks HTTP: mode http")],
+)
+def test_the_wrong_mode_is_told_within_3_s(network: Network, tmp_path: Path, service: str, advice: str) -> None:
+    text = INVENTORY.replace("port: 7000", f"port: 7000, service: {service}")
+    if "line" in service:
+        config = tmp_path / "nginx.conf"
+        config.write_text(WEB["nginx"].format(dir=tmp_path))
+        network.start(network.server, "/usr/sbin/nginx", "-c", str(config))
+        wait_for(lambda: ":7080" in network.run(network.server, "ss", "-Hltn"))
+        text = text.replace("port: 7000", "port: 7080")
+    agent = start_agent(network, tmp_path, inventory_text=text)
+
+    def told() -> list[Note]:
+        return [r for r in agent.of(Note) if isinstance(r, Note) and advice in r.text]
+
+    wait_for(told)
+    started = next(r for r in agent.of(ProbeStarted) if isinstance(r, ProbeStarted))
+    assert told()[0].t_ns - started.t_ns < 3_000_000_000
+    agent.stop()
+
+
+def test_a_silent_server_is_held_by_keepalives(network: Network, tmp_path: Path) -> None:
+    silent = "import socket, time; s = socket.create_server(('', 7022), backlog=64); time.sleep(99)"
+    network.start(network.server, sys.executable, "-c", silent)
+    wait_for(lambda: ":7022" in network.run(network.server, "ss", "-Hltn"))
+    text = INVENTORY.replace("port: 7000", "port: 7022, service: {mode: keepalive}")
+    agent = start_agent(network, tmp_path, inventory_text=text)
+    wait_for(lambda: len({r.slot for r in agent.of(Answer) if isinstance(r, Answer) and r.node == "node"}) == 25)
+    before = len(agent.of(Summary))
+    wait_for(lambda: len(agent.of(Summary)) >= before + 3)
+    records = agent.stop()
+    assert not [r for r in records if isinstance(r, Drop | OutageEnded) and r.slot >= 0]
+    second = [r for r in records if isinstance(r, Summary)][-1]
+    assert second.answered >= second.sent - 25 > 2_000
 
 
 def test_two_agents_share_a_machine(network: Network, agent: Agent, tmp_path: Path) -> None:
