@@ -24,6 +24,7 @@ from probe.service import Dialogue, Seen, Wrong
 AGAIN_NS = 50_000_000
 SILENT_NS = 2_500_000_000
 NOTES = 8
+ENDED_WHEN_ASKED = 3
 
 
 @dataclass
@@ -83,6 +84,7 @@ class Visits:
         self.ignored: Counter[str] = Counter()
         self._noted: set[str] = set()
         self._ever_answered = False
+        self._ended_when_asked = 0
 
     # --- at a slot's turn -------------------------------------------------------------------------------------
 
@@ -252,6 +254,7 @@ class Visits:
             self._note(now_ns, told.words)
             visit.dialogue = None
         elif isinstance(told, Seen) and visit.dialogue is not None:
+            self._ever_answered = True
             self._records += self._around.answers.seen(slot, told, now_ns)
             visit.dialogue = None
 
@@ -268,6 +271,10 @@ class Visits:
                 self.ignored["refused"] += 1
             return
         held.opened_ns[slot] = 0
+        if visit.dialogue is not None and not self._ever_answered:
+            self._ended_when_asked += 1
+            if self._ended_when_asked == ENDED_WHEN_ASKED:
+                self._note(now_ns, services.ended(around.service.mode, ENDED_WHEN_ASKED))
         around.gaps.session_changed(slot)
         self._reopen(slot, now_ns)
         name = around.answers.session_name(slot)

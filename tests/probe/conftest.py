@@ -100,12 +100,16 @@ class Agent:
     def stop(self) -> list[Record]:
         """Stop it in order and return all records."""
         self.process.terminate()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(30) == 0
         return self.records()
 
+    def answers(self) -> dict[int, Answer]:
+        """Return who answers each slot now."""
+        return {record.slot: record for record in self.of(Answer) if isinstance(record, Answer)}
+
     def wait_answered(self) -> None:
-        """Return once every slot knows site and node."""
-        wait_for(lambda: len({r.slot for r in self.of(Answer) if isinstance(r, Answer) and r.node}) == 25)
+        """Return once every slot knows server and node."""
+        wait_for(lambda: sum(bool(r.server and r.node) for r in self.answers().values()) == 25)
 
 
 @pytest.fixture
