@@ -68,6 +68,7 @@ def _change(
     return Change(
         vantage=scene.vantage,
         names=names,
+        site="",
         before=", ".join(places),
         after="",
         sessions=len({sign.slot for sign in signs}),

@@ -157,6 +157,7 @@ def _group(scene: Scene, what: str, left: str, mine: Sequence[Move], end_ns: int
     return Change(
         vantage=scene.vantage,
         names=names,
+        site=mine[0].after.site if what in ("node", "pool") else "",
         before=left,
         after=", ".join(sorted({move.reached for move in mine if move.what == what})),
         sessions=len({move.after.slot for move in mine}),

@@ -37,13 +37,15 @@ class Name(enum.StrEnum):
 class Change:
     """One change at one vantage. More than one of `names`: the facts allow each of them, and no other.
 
-    `before` and `after` are the places (nodes, sites or NAT pools, as the name has it; '' where it has none).
+    `before` and `after` are the places (nodes, sites or NAT pools, as the name has it; '' where it has none); `site`
+    is where it happened, of what happens inside one.
     `sessions` of `of` were part of it; `survived` of them went on without a restart. `evidence` are the instants of
     the first records it rests on, `SHOWN` at most; `why` says more in words, or is ''.
     """
 
     vantage: str
     names: tuple[Name, ...]
+    site: str
     before: str
     after: str
     sessions: int
