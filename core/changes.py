@@ -34,10 +34,11 @@ _EITHER = (Name.BALANCED_SITES, Name.BALANCED_INSIDE)
 def changes(records: Sequence[Record], inventory: Inventory, cuts: Sequence[int] = ()) -> tuple[Change, ...]:
     """Return every change at every vantage, in order of time. At the instants `cuts` another may begin."""
     histories = gather(records)
+    end_ns = max((record.t_ns for record in records), default=0)
     found = [
         change
         for vantage in sorted(histories)
-        for change in _of_vantage(Scene(vantage, histories, inventory, sorted(cuts)))
+        for change in _of_vantage(Scene(vantage, histories, inventory, sorted(cuts), end_ns))
     ]
     return tuple(sorted(found, key=lambda change: (change.first_ns, change.vantage, change.names, change.before)))
 
@@ -183,7 +184,7 @@ def _asymmetric(slot: SlotHistory, inventory: Inventory) -> list[_Sign]:
     """The flow goes through one site's node, and the server sees an address of another site's pool."""
     of_pool = {site.nat_pool.name: site.name for site in inventory.sites.values()}
     return [
-        _Sign(stay.since_ns, stay.slot, frozenset({f"{stay.site}'s {stay.node}", stay.pool}), (Name.ASYMMETRIC,))
+        _Sign(stay.since_ns, stay.slot, frozenset({f"{stay.site}'s {stay.node} with {stay.pool}"}), (Name.ASYMMETRIC,))
         for stay in slot.stays
         if stay.node and stay.site and of_pool.get(stay.pool, stay.site) != stay.site
     ]

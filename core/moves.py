@@ -20,7 +20,10 @@ SITE_OR_POOL = "site or pool"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A slot's answers came from elsewhere than before. `what`: node, site, pool, or site or pool."""
+    """A slot's answers came from elsewhere than before. `what`: node, site, pool, or site or pool.
+
+    `back`: it went to where the slot was answered first of all.
+    """
 
     t_ns: int
     what: str
@@ -44,13 +47,14 @@ class Move:
 def moves(slot: SlotHistory) -> list[Move]:
     """Return the moves of one slot, in order of time."""
     found = []
-    for number, (before, after) in enumerate(pairwise(slot.stays)):
+    for before, after in pairwise(slot.stays):
         outage = slot.had_outage(before.since_ns, after.since_ns + SECOND_NS)
         reset = any(
             drop.cause is DropCause.RESET and before.since_ns <= drop.t_ns <= after.since_ns for drop in slot.drops
         )
         for what in _what(before, after):
-            back = any(_place(what, stay) == _place(what, after) for stay in slot.stays[:number])
+            home = next((place for stay in slot.stays if (place := _place(what, stay))), "")
+            back = _place(what, after) == home
             found.append(Move(after.since_ns, what, before, after, back, outage, reset))
     return found
 
@@ -75,12 +79,16 @@ def _place(what: str, stay: Stay) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One vantage among all: a node that it has left may go on answering another one. `cuts` are in order."""
+    """One vantage among all: a node that it has left may go on answering another one. `cuts` are in order.
+
+    `end_ns` is the instant of the last record.
+    """
 
     vantage: str
     histories: Mapping[str, History]
     inventory: Inventory
     cuts: Sequence[int]
+    end_ns: int
 
     @property
     def history(self) -> History:
@@ -110,11 +118,10 @@ def named(scene: Scene, found: Sequence[Move]) -> list[Change]:
     """Return the changes that a vantage's moves are."""
     changes = []
     together = bursts(found, scene.cuts, _moves_again)
-    last_ns = max((t_ns for history in scene.histories.values() for t_ns, _ in history.seen), default=0)
     for number, burst in enumerate(together):
-        next_ns = together[number + 1][0].t_ns if number + 1 < len(together) else last_ns + TOGETHER_NS + 1
+        next_ns = together[number + 1][0].t_ns if number + 1 < len(together) else scene.end_ns + TOGETHER_NS + 1
         end_ns = min([next_ns, *(cut_ns for cut_ns in scene.cuts if cut_ns > burst[-1].t_ns)])
-        changes += _burst(scene, burst, end_ns)
+        changes += _burst(scene, burst, end_ns)  # up to, and without, what happens at `end_ns`
     return changes
 
 
@@ -176,7 +183,7 @@ def _node_names(scene: Scene, node: str, mine: Sequence[Move], end_ns: int) -> t
     if scene.saw(nodes, since_ns, end_ns) or scene.others_saw(nodes, since_ns, end_ns):
         return (Name.REHASHED,), f"{node} goes on answering other flows"
     whole = Name.NODE_FAILBACK if all(move.back for move in mine) else Name.NODE_FAILOVER
-    if len(mine) < MANY or any(stay.node == node for stay in scene.stays(end_ns)):
+    if len(mine) < MANY or any(stay.node == node for stay in scene.stays(end_ns - 1)):
         return (whole, Name.REHASHED), f"whether {node} answers anybody yet was not seen"
     return (whole,), f"{node} answers nobody any more"
 
@@ -193,5 +200,5 @@ def _site_names(scene: Scene, site: str, mine: Sequence[Move], end_ns: int) -> t
     at_once = any(move.reset for move in mine) and not any(move.outage for move in mine)
     lives = at_once or scene.others_saw(nodes, since_ns, end_ns)
     causes = (Name.WITHDRAWAL,) if lives else (Name.SITE_FAILOVER, Name.WITHDRAWAL)
-    few = len(mine) < MANY or any(stay.site == site for stay in scene.stays(end_ns))
+    few = len(mine) < MANY or any(stay.site == site for stay in scene.stays(end_ns - 1))
     return (*causes, Name.SITE_MOVED) if few else causes

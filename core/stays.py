@@ -79,8 +79,8 @@ class History:
     seen: list[tuple[int, Mapping[str, int]]] = field(default_factory=list)
 
     def saw(self, nodes: frozenset[str], after_ns: int, until_ns: int) -> bool:
-        """Whether a path trace of an answered session has shown one of `nodes` between two instants."""
-        return any(after_ns < t_ns <= until_ns and nodes & counts.keys() for t_ns, counts in self.seen)
+        """Whether a path trace of an answered session has shown one of `nodes` after one instant, before another."""
+        return any(after_ns < t_ns < until_ns and nodes & counts.keys() for t_ns, counts in self.seen)
 
 
 def gather(records: Sequence[Record]) -> dict[str, History]:
