@@ -125,8 +125,13 @@ class Gaps:
         """Find the first attempt that is under way yet: the one after `b`, or after the hole that follows it."""
         in_hole = (self._hole_low[slots] <= revolutions) & (revolutions <= self._hole_high[slots])
         revolutions = np.where(in_hole, self._hole_high[slots].astype(np.int64) + 1, revolutions)
+        s_ns = self._turns.instants(slots, revolutions)
+        # Only the last hole is kept; what an earlier one left out has no instant either.
+        while (left_out := (s_ns < 0) & (revolutions < self.last_sent[slots])).any():
+            revolutions = revolutions + left_out
+            s_ns = self._turns.instants(slots, revolutions)
         self._first_lost[slots] = revolutions
-        self._s_first_ns[slots] = self._turns.instants(slots, revolutions)
+        self._s_first_ns[slots] = s_ns
 
     def _after(self, slots: Slots, revolutions: Slots) -> tuple[Slots, Slots]:
         """Return how many of (unsent, skipped) turns lie after `revolutions`: those of the last hole."""

@@ -117,3 +117,24 @@ def test_the_heartbeats_around_an_outage_are_kept() -> None:
     assert beats.attempts[-1] == (399 * PERIOD_NS, 399 * PERIOD_NS + RTT_NS)
     assert len(beats.attempts) == 202
     assert [s_ns for s_ns, _ in beats.attempts[1:101]] == [n * PERIOD_NS for n in range(1, 101)]
+
+
+def test_the_first_lost_attempt_is_one_that_was_sent_whatever_was_skipped_before_it() -> None:
+    """Late twice before an answer came: turns 3 and 5 never left, 2 is answered after both, 4 and on are lost."""
+    turns = Turns(0, PERIOD_NS, 1)
+    gaps = Gaps("v1", turns)
+    sent_ns: dict[int, int] = {}
+    for number in range(1, 21):
+        if number in (3, 5):
+            continue
+        sent_ns[number] = now_ns = (number - 1) * PERIOD_NS + number
+        skipped, _ = turns.take(now_ns)
+        for piece in skipped:
+            gaps.skipped(slice(0, 1), piece.revolution, PERIOD_NS)
+        turns.sent(now_ns)
+        gaps.sent(slice(0, 1), number, now_ns, np.array([number]))
+        for answered in {1: [1], 6: [2], 20: [20]}.get(number, []):
+            answer(gaps, turns, 0, answered, now_ns + RTT_NS)
+    (outage,) = drained(gaps)
+    assert (outage.s_a_ns, outage.s_a1_ns) == (sent_ns[2], sent_ns[4])
+    assert (outage.s_b1_ns, outage.s_b_ns) == (sent_ns[19], sent_ns[20])
