@@ -104,8 +104,8 @@ class Agent:
         return self.records()
 
     def wait_answered(self) -> None:
-        """Return once every slot knows site and node."""
-        wait_for(lambda: len({r.slot for r in self.of(Answer) if isinstance(r, Answer) and r.node}) == 25)
+        """Return once every slot knows site, node and server, in whichever order."""
+        wait_for(lambda: len({r.slot for r in self.of(Answer) if isinstance(r, Answer) and r.node and r.server}) == 25)
 
 
 @pytest.fixture

@@ -182,7 +182,11 @@ def test_ipv6_is_held_traced_and_measured(network: Network, tmp_path: Path) -> N
     wait_for(lambda: ":7006" in network.run(network.server, "ss", "-Hltn"))
     agent = start_agent(network, tmp_path, inventory_text=INVENTORY6)
     agent.wait_answered()
-    answers = {(r.site, r.nat_address, r.server, r.node) for r in agent.of(Answer) if isinstance(r, Answer) and r.node}
+    answers = {
+        (r.site, r.nat_address, r.server, r.node)
+        for r in agent.of(Answer)
+        if isinstance(r, Answer) and r.node and r.server
+    }
     assert answers == {("here", "2001:db8:1::2", "s6", "node")}
     path = tmp_path / "v6.pcap"
     sniffer = network.start(network.client, *capture.command(path, parse_inventory(INVENTORY6, "x").vip))
@@ -257,7 +261,11 @@ def test_http_is_asked_who_answers(network: Network, tmp_path: Path, server: str
     text = INVENTORY.replace("port: 7000", f"port: 7080, {service}")
     agent = start_agent(network, tmp_path, inventory_text=text)
     agent.wait_answered()
-    answers = {(r.site, r.nat_pool, r.server, r.node) for r in agent.of(Answer) if isinstance(r, Answer) and r.node}
+    answers = {
+        (r.site, r.nat_pool, r.server, r.node)
+        for r in agent.of(Answer)
+        if isinstance(r, Answer) and r.node and r.server
+    }
     assert answers == {("here", "N1", "web1", "node")}
     before = len(agent.of(Summary))
     wait_for(lambda: len(agent.of(Summary)) >= before + 3)
