@@ -16,6 +16,8 @@ from core.records import Clock, Heartbeats, OutageBegan, OutageEnded
 LOSSES_IN_A_ROW = 3
 """Fewer are loss, not an outage (as BFD's usual detection multiplier, RFC 5880 section 6.8.4)."""
 OVERDUE_NS = 50_000_000
+SHORT_LIFE_NS = 1_000_000_000
+"""A session that is reset before it is so old was never really there."""
 KEPT_ATTEMPTS = 3_000
 SHOWN_EACH_END = 100
 

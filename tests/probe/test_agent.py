@@ -15,6 +15,7 @@ import pytest
 from core.inventory import Vip
 from core.loader import parse_inventory
 from core.outage import interval
+from core.path_records import PathTraced
 from core.records import (
     Answer,
     Clock,
@@ -25,7 +26,6 @@ from core.records import (
     Opened,
     OutageBegan,
     OutageEnded,
-    PathTraced,
     ProbeStarted,
     ProbeStopped,
     Record,

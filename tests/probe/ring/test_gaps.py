@@ -135,3 +135,24 @@ def test_turns_left_out_twice_while_an_answer_is_under_way_are_no_losses() -> No
     assert isinstance(outage, OutageEnded)
     assert (outage.lost, outage.skipped, outage.self_inflicted) == (0, 3, True)
     assert outage.s_a1_ns == outage.s_b1_ns == 10 * PERIOD_NS
+
+
+def test_the_first_lost_attempt_is_one_that_was_sent_whatever_was_skipped_before_it() -> None:
+    """Late twice before an answer came: turns 3 and 5 never left, 2 is answered after both, 4 and on are lost."""
+    turns = Turns(0, PERIOD_NS, 1)
+    gaps = Gaps("v1", turns)
+    sent_ns: dict[int, int] = {}
+    for number in range(1, 21):
+        if number in (3, 5):
+            continue
+        sent_ns[number] = now_ns = (number - 1) * PERIOD_NS + number
+        skipped, _ = turns.take(now_ns)
+        for piece in skipped:
+            gaps.skipped(slice(0, 1), piece.revolution, PERIOD_NS)
+        turns.sent(now_ns)
+        gaps.sent(slice(0, 1), number, now_ns, np.array([number]))
+        for answered in {1: [1], 6: [2], 20: [20]}.get(number, []):
+            answer(gaps, turns, 0, answered, now_ns + RTT_NS)
+    (outage,) = drained(gaps)
+    assert (outage.s_a_ns, outage.s_a1_ns) == (sent_ns[2], sent_ns[4])
+    assert (outage.s_b1_ns, outage.s_b_ns) == (sent_ns[19], sent_ns[20])
