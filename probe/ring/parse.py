@@ -36,7 +36,8 @@ class Answers:
 class Split:
     """What is in a batch: the `answers`; `slots` whose newest stamp is now `stamps`; rows that are for the slow path.
 
-    `others` are the numbers of those rows, `other_slots` their slots (-1: of none), `noted` which are answers too.
+    `others` are the numbers of those rows, `other_slots` their slots (-1: of none), `other_lengths` how many bytes of
+    the packet are in the row, `noted` which are answers too.
     """
 
     answers: Answers
@@ -44,11 +45,12 @@ class Split:
     stamps: NDArray[np.uint32]
     others: Column
     other_slots: Column
+    other_lengths: Column
     noted: NDArray[np.bool_]
 
 
 class Parser:
-    """Reads frames of `width` bytes whose network header is at `network`. `sources` are the probe's own addresses."""
+    """Reads frames of `width` bytes, as TPACKET_V2 has them, whose network header is at `network`. `sources` are the probe's own addresses."""
 
     def __init__(self, held: Held, sources: tuple[Address, ...], network: int, width: int) -> None:
         self._held = held
@@ -60,17 +62,18 @@ class Parser:
         self._row = np.dtype(
             {
                 "names": [
-                    *("net", "first", "length", "fragment", "protocol", "to"),
+                    *("kept", "net", "first", "length", "fragment", "protocol", "to"),
                     *("port", "seq", "ack", "shape", "option", "tsval", "tsecr"),
                 ],
-                "formats": ["u2", "u1", ">u2", ">u2", "u1", ">u4", ">u2", ">u4", ">u4", ">u2", ">u4", ">u4", ">u4"],
+                "formats": ["u4", "u2", "u1", ">u2", ">u2", "u1", ">u4", ">u2", ">u4", ">u4", ">u2", ">u4", ">u4", ">u4"],
                 "offsets": [
-                    *(14, network, network + length, network + 6, network + protocol, network + destination),
+                    *(8, 14, network, network + length, network + 6, network + protocol, network + destination),
                     *(tcp + 2, tcp + 4, tcp + 8, tcp + 12, tcp + 20, tcp + 24, tcp + 28),
                 ],
                 "itemsize": width,
             }
         )
+        self._whole = held.layout.ip_header + 32
         self._total = held.layout.ip_header + 32 if self._version == 4 else 32
         tails = np.array([int.from_bytes(source.packed[-4:], "big") for source in sources], np.uint32)
         self._order = np.argsort(tails)
@@ -101,22 +104,33 @@ class Parser:
             at = np.minimum(np.searchsorted(self._tails, frames["to"].astype(np.uint32)), len(self._tails) - 1)
             ours &= self._tails[at] == frames["to"]
             source = self._order[at]
+        else:
+            ours &= frames["to"] == self._tails[0]
         slots = held.slots_of(source, frames["port"].astype(np.int64)).astype(np.int64)
         ours &= (slots >= 0) & held.live[slots]
         ack, seq, stamps = frames["ack"], frames["seq"], frames["tsval"].astype(np.uint32)
+        ours &= frames["kept"] >= self._whole  # beyond that a row has what an older frame left there
         steady = ours & (frames["length"] == self._total) & (shape == BARE) & ~copied
         steady &= (ack == held.snd_una[slots]) & (seq == held.rcv_nxt[slots])
         steady &= (stamps - held.ts_recent[slots]).view(np.int32) >= 0
         answers = Answers(slots, frames["tsecr"].astype(np.int64), r_ns)
         if steady.all():
             nothing = np.zeros(0, np.int64)
-            return Split(answers, slots, stamps, nothing, nothing, np.zeros(0, np.bool_))
+            return Split(answers, slots, stamps, nothing, nothing, nothing, np.zeros(0, np.bool_))
         noted = ours & (shape & NOTED_MASK == BARE)
         noted &= np.abs((ack.astype(np.uint32) - held.snd_una[slots]).view(np.int32)) < WINDOW
         noted &= np.abs((seq.astype(np.uint32) - held.rcv_nxt[slots]).view(np.int32)) < WINDOW
         noted &= held.stamped[slots]
         others = np.flatnonzero(~steady)
-        return Split(answers.part(steady | noted), slots[steady], stamps[steady], others, slots[others], noted[others])
+        return Split(
+            answers.part(steady | noted),
+            slots[steady],
+            stamps[steady],
+            others,
+            slots[others],
+            frames["kept"][others].astype(np.int64),
+            noted[others],
+        )
 
 
 def rounds(answers: Answers, scratch: Column) -> list[Answers]:

@@ -24,10 +24,11 @@ MOST_PATHS = 60_000
 
 @dataclass
 class Trace:
-    """One under way: when it began, its number in the marks, and the routers by TTL that have answered."""
+    """One under way: when it began, its number in the marks, its copies' seq, and the routers that answered by TTL."""
 
     began_ns: int
     number: int
+    seq: int
     hops: dict[int, Address] = field(default_factory=dict)
 
 
@@ -64,9 +65,9 @@ class Traces:
         if slot in self._open or not answered:
             return
         self._number = self._number % 0xFFE + 1
-        self._open[slot] = Trace(now_ns, self._number)
-        stamps = (answered, int(held.ts_recent[slot])) if held.stamped[slot] else (None, None)
         seq = add(int(held.snd_una[slot]), -1)
+        self._open[slot] = Trace(now_ns, self._number, seq)
+        stamps = (answered, int(held.ts_recent[slot])) if held.stamped[slot] else (None, None)
         copy = Segment(seq, int(held.rcv_nxt[slot]), Flag.ACK, WINDOW, b"\0", *stamps)
         for ttl in range(1, HOPS + 1):
             self._transmit(slot, copy, ttl, self._number << 4 | ttl)
@@ -76,11 +77,14 @@ class Traces:
         self._open.pop(slot, None)
         self._path[slot] = 0
 
-    def time_exceeded(self, slot: int, router: Address, mark: int, now_ns: int) -> list[Record]:
-        """Take in who answered a copy; the trace ends early when a node has shown itself."""
+    def under_way(self, slot: int, mark: int, seq: int) -> bool:
+        """Return whether a packet with this mark and sequence number is a copy of the slot's present trace."""
         trace = self._open.get(slot)
-        if trace is None or mark >> 4 != trace.number or not 1 <= mark & 0xF <= HOPS:
-            return []
+        return trace is not None and trace.seq == seq and mark >> 4 == trace.number and 1 <= mark & 0xF <= HOPS
+
+    def time_exceeded(self, slot: int, router: Address, mark: int, now_ns: int) -> list[Record]:
+        """Take in who answered a copy that is `under_way`; the trace ends early when a node has shown itself."""
+        trace = self._open[slot]
         trace.hops[mark & 0xF] = router
         known = [ttl for ttl, hop in trace.hops.items() if self._inventory.node_of_address(hop)]
         if not known or any(ttl not in trace.hops for ttl in range(1, min(known))):

@@ -166,16 +166,20 @@ class Visits:
                 del self._records[before:]
                 self._around.answered(slot, attempt, r_ns)
                 self._records += answers
-        for reason, count in session.ignored.items():
-            self.ignored[reason] += count
-        session.forget_ignored()
+        self._count_ignored(session)
         self._perform(slot, visit, outputs, r_ns)
 
-    def unreachable(self, slot: int, detail: str, now_ns: int) -> None:
-        """Take in an ICMP error about the slot's session."""
+    def _count_ignored(self, session: Session) -> None:
+        self.ignored.update(session.ignored)
+        session.forget_ignored()
+
+    def unreachable(self, slot: int, seq: int, detail: str, now_ns: int) -> None:
+        """Take in an ICMP error about a packet of the slot's that had the sequence number `seq`."""
         visit = self.open.get(slot)
         if visit is not None:
-            self._perform(slot, visit, visit.session.unreachable(detail), now_ns)
+            outputs = visit.session.unreachable(seq, detail)
+            self._count_ignored(visit.session)
+            self._perform(slot, visit, outputs, now_ns)
         else:
             self.ignored["icmp"] += 1
 
