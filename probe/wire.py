@@ -1,4 +1,4 @@
-"""Packets as bytes: Scapy makes the templates and dissects what is unusual, struct does the rest of the slow path.
+"""Packets as bytes: Scapy makes the templates, struct fills them in and reads what comes, however damaged.
 
 A packet is a template with ports, numbers, stamps and payload patched in and its checksum added up from the
 template's. The steady state does not come here: `probe.ring` builds and reads it in batches.
@@ -25,10 +25,12 @@ TOO_BIG = 4  # unreachable's code that asks for smaller packets: no end of a pat
 ICMP_ERRORS = frozenset({3, 11})  # RFC 792: destination unreachable, time exceeded
 ICMPV6_ERRORS = {1: 3, 3: 11}  # RFC 4443: the same two, by their numbers in ICMP
 TCP_HEADER = 20
+END_OF_OPTIONS, NO_OPERATION, TIMESTAMPS = 0, 1, 8
 STAMP_OPTION = b"\x01\x01\x08\x0a"
 DEFAULT_TTL = 64
 _PORTS_SEQ_ACK = struct.Struct("!HHII")
 _STAMPS = struct.Struct("!II")
+_TCP = struct.Struct("!HHIIBBH")
 _HALF = struct.Struct("!H")
 _QUOTED = struct.Struct("!HHI")  # what RFC 792 promises of a quoted packet
 QUOTED_TCP = _QUOTED.size
@@ -118,7 +120,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class IcmpError:
-    """An ICMP error: who sent it, ICMP's type and code; of the packet that it quotes, addresses, ports, seq and mark."""
+    """An ICMP error: who sent it, ICMP's type and code; of the packet it quotes, addresses, ports, seq and mark."""
 
     router: Address
     type: int
@@ -165,23 +167,36 @@ def _parse_tcp(data: bytes, header: int, length: int) -> Arrived | None:
         if offset == 0x80 and option == STAMP_OPTION and not flags & 0x07:
             payload = data[header + _ANSWER.size : length]
             return Arrived(address, port, Segment(seq, ack, Flag(flags & 0x1F), window, payload, tsval, tsecr))
-    return _dissect_tcp(data[header:length], address)
+    return _read_tcp(data[header:length], address)
 
 
-def _dissect_tcp(data: bytes, address: bytes) -> Arrived | None:
-    """The unusual, by Scapy: handshakes, resets, other options."""
-    if len(data) < TCP_HEADER or not TCP_HEADER <= (data[12] >> 4) * 4 <= len(data):
+def _read_tcp(data: bytes, address: bytes) -> Arrived | None:
+    """The unusual: handshakes, resets, other options."""
+    if len(data) < TCP_HEADER:
         return None
-    try:
-        tcp = TCP(data)
-        stamps = next((value for name, value in tcp.options if name == "Timestamp"), None)
-    except Exception:  # noqa: BLE001  Scapy raises what it likes on damaged packets; a damaged packet is no fault
+    _, port, seq, ack, offset, flags, window = _TCP.unpack_from(data)
+    header = (offset >> 4) * 4
+    if not TCP_HEADER <= header <= len(data):
         return None
-    tsval, tsecr = stamps if isinstance(stamps, tuple) and len(stamps) == 2 else (None, None)
-    segment = Segment(
-        tcp.seq, tcp.ack, Flag(int(tcp.flags) & 0x1F), tcp.window, data[(data[12] >> 4) * 4 :], tsval, tsecr
-    )
-    return Arrived(address, tcp.dport, segment)
+    tsval, tsecr = _stamps(data[TCP_HEADER:header])
+    return Arrived(address, port, Segment(seq, ack, Flag(flags & 0x1F), window, data[header:], tsval, tsecr))
+
+
+def _stamps(options: bytes) -> tuple[int, int] | tuple[None, None]:
+    """Return the timestamps in a list of options, which ends at the first that is damaged (RFC 9293 section 3.1)."""
+    at = 0
+    while at < len(options) and options[at] != END_OF_OPTIONS:
+        if options[at] == NO_OPERATION:
+            at += 1
+            continue
+        length = options[at + 1] if at + 1 < len(options) else 0
+        if length < 2 or at + length > len(options):
+            break
+        if options[at] == TIMESTAMPS and length == 2 + _STAMPS.size:
+            tsval, tsecr = _STAMPS.unpack_from(options, at + 2)
+            return tsval, tsecr
+        at += length
+    return None, None
 
 
 def _parse_icmp(data: bytes, header: int) -> IcmpError | None:

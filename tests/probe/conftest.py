@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from core.records import Answer, Record
 from lab.client import environment
-from store.journal import read_journal
+from store.journal import JournalError, read_journal
 from tests.waiting import wait_for
 
 VIP = "203.0.113.10"
@@ -160,9 +159,14 @@ def start_agent(network: Network, directory: Path, journal: str = "v1.db", inven
     path = directory / journal
     argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(path)]
     process = network.start(network.client, sys.executable, *argv)
-    until_s = time.monotonic() + 15
-    while not path.exists() or path.stat().st_size == 0:
-        assert process.poll() is None, (directory / f"log-{len(network.processes) - 1}").read_text()
-        assert time.monotonic() < until_s
-        time.sleep(0.05)
+    log = directory / f"log-{len(network.processes) - 1}"
+
+    def begun() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return bool(read_journal(path)[0])
+        except JournalError:
+            return False  # its tables are not there yet
+
+    wait_for(begun)
     return Agent(process, path)

@@ -81,7 +81,7 @@ def rows_of(packets: list[bytes]) -> np.ndarray[tuple[int, int], np.dtype[np.uin
     rows = np.zeros((len(packets), ROW), np.uint8)
     rows[:, 14] = NETWORK
     for row, packet in zip(rows, packets, strict=True):
-        row[8:12].view(np.uint32)[:] = len(packet)
+        row[4:8].view(np.uint32)[:] = row[8:12].view(np.uint32)[:] = len(packet)
         row[NETWORK : NETWORK + len(packet)] = np.frombuffer(packet, np.uint8)
     return rows
 
@@ -141,7 +141,8 @@ def test_what_came_by_a_copy_or_to_another_address_or_to_a_visitor_does_not_pass
 
 @pytest.mark.parametrize("family", [0, 1])
 @pytest.mark.parametrize(
-    "changed", [{"seq": 500 + 65_535}, {"ack": 900 + 65_535}, {"seq": 1 << 31}, {"ack": 0xFFFF0000}]
+    "changed",
+    [{"seq": 500 + 65_535}, {"ack": 900 + 65_535}, {"seq": 1 << 31}, {"seq": 500 + (1 << 31)}, {"ack": 0xFFFF0000}],
 )
 def test_what_is_far_from_the_windows_answers_nothing(family: int, changed: dict[str, int | bytes]) -> None:
     parser = Parser(held_of(family, (900, 500, 60)), FAMILIES[family][:2], NETWORK, ROW)
