@@ -65,6 +65,7 @@ def _vantage(outcome: VantageOutcome) -> dict[str, object]:
         "kernel_dropped": outcome.kernel_dropped,
         "open_s": outcome.open_ns / 1e9,
         "self_inflicted": outcome.self_inflicted,
+        "ring_dropped": outcome.ring_dropped,
         "unknown": outcome.unknown,
     }
 

@@ -76,7 +76,7 @@ class Intake:
             packet = copy or batch.rows[row, RX_NETWORK : RX_NETWORK + length].tobytes()
             ts_recent = int(held.ts_recent[slot]) if slot >= 0 and held.live[slot] else None
             if len(self._unusual) < self._most:
-                self._unusual.append(Unusual(int(batch.r_ns[row]), packet, ts_recent, noted))
+                self._unusual.append(Unusual(int(batch.r_ns[row]), packet, slot, ts_recent, noted))
             else:
                 self._visits.ignored["too many at once"] += 1
         held.newest(found.slots, found.stamps)

@@ -39,11 +39,13 @@ class Visit:
 class Unusual:
     """A packet for the slow path, and when it came. `noted`: as an answer it has been taken in already.
 
-    `ts_recent` is the session's as it was then; None: there was no established session.
+    `ts_recent` is that of the session in `slot` as it was then; None: there was no established session. (With options
+    in its IP header a packet is for another slot than the batch parser, which knows none, could tell.)
     """
 
     r_ns: int
     packet: bytes
+    slot: int
     ts_recent: int | None
     noted: bool
 
@@ -142,7 +144,7 @@ class Visits:
 
     def arrived(self, slot: int, segment: Segment, unusual: Unusual) -> None:
         """Take in a segment that the fast path left. Answers that came after it and were steady do not make it old."""
-        r_ns, ts_recent = unusual.r_ns, unusual.ts_recent
+        r_ns, ts_recent = unusual.r_ns, unusual.ts_recent if unusual.slot == slot else None
         held = self._held
         if held.closed[slot]:
             self.ignored["closed"] += 1
