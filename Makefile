@@ -1,7 +1,7 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy docs
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -27,6 +27,12 @@ bench: setup ## measure a heartbeat's cost beside other tools (8 min; ARGS=--sho
 
 accuracy: setup ## outages made by hand against what is reported and captured (25 min; ARGS="--each 3 --quiet 20")
 	@tools/as_root $(BIN)/python -m tests.accuracy $(ARGS)
+
+fuzz: setup ## ten million damaged packets against a model of RFC 9293 (10 min; ARGS="--packets 200000")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: setup ## 10 000 sessions for an hour: memory, drops, lateness (ARGS="--seconds 120 --sessions 2000")
+	@tools/as_root $(BIN)/python -m tests.soak $(ARGS)
 
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py

@@ -6,7 +6,17 @@ import sys
 import time
 from typing import TextIO
 
-from core.records import Drop, ExperimentPhase, FaultPhase, FaultStep, OutageBegan, OutageEnded, Record, Summary
+from core.records import (
+    Drop,
+    ExperimentPhase,
+    FaultPhase,
+    FaultStep,
+    OutageBegan,
+    OutageEnded,
+    ProbeHealth,
+    Record,
+    Summary,
+)
 
 REWRITE_S = 0.5
 LOUD = frozenset(
@@ -31,6 +41,8 @@ class Progress:
         self._silent: set[tuple[str, int, str]] = set()
         self._answers: dict[str, dict[str, int]] = {}
         self._summary_ns: dict[str, int] = {}
+        self._ring_drops: dict[str, int] = {}
+        self._full: set[str] = set()
 
     def see(self, record: Record) -> None:
         """Take in one record."""
@@ -48,6 +60,8 @@ class Progress:
                 self._silent.discard((record.vantage, record.slot, record.clock))
             case Summary():
                 self._see_summary(record)
+            case ProbeHealth():
+                self._see_health(record)
             case _:
                 return
         self.draw()
@@ -58,6 +72,15 @@ class Progress:
             self._answers[record.vantage] = {}
         if record.answered:
             self._answers[record.vantage][record.node or record.site or "?"] = record.alive
+
+    def _see_health(self, record: ProbeHealth) -> None:
+        if not record.ring_dropped:
+            self._full.discard(record.vantage)
+            return
+        self._ring_drops[record.vantage] = self._ring_drops.get(record.vantage, 0) + record.ring_dropped
+        if record.vantage not in self._full:
+            self._full.add(record.vantage)
+            self.line(f"{record.vantage}: ring drops: {record.ring_dropped} packets found the receive ring full")
 
     def line(self, text: str) -> None:
         """Print `text` as a line that stays."""
@@ -74,9 +97,9 @@ class Progress:
         self._drawn_s = now_s
         who = "  ".join(f"{vantage}:{_names(answers)}" for vantage, answers in sorted(self._answers.items()))
         silent = len({(vantage, slot) for vantage, slot, _ in self._silent})
-        self._stream.write(
-            f"\r\x1b[2K{now_s - self._started_s:6.1f} s  {self._phase}  {who}  silent {silent}  dropped {self._drops}"
-        )
+        drops = "".join(f"  ring drops {count} at {name}" for name, count in sorted(self._ring_drops.items()))
+        elapsed = f"{now_s - self._started_s:6.1f} s"
+        self._stream.write(f"\r\x1b[2K{elapsed}  {self._phase}  {who}  silent {silent}  dropped {self._drops}{drops}")
         self._stream.flush()
 
     def end(self) -> None:

@@ -20,10 +20,12 @@ from core.records import (
     Opened,
     OutageBegan,
     OutageEnded,
+    ProbeHealth,
     ProbeStopped,
     Record,
     Summary,
 )
+from core.ring_drops import doubtful, gaps, losses
 
 FRESH_NS = 2_500_000_000
 
@@ -49,7 +51,8 @@ class VantageOutcome:
     """What one event was to one vantage. Times in nanoseconds; the outage of a clock is None when there was none.
 
     `open_ns` is how long the worst slot has been silent at the end of the event, 0 when all are answered.
-    `self_inflicted` counts gaps that the probe itself caused. `known` says why figures are missing, or ''.
+    `self_inflicted` counts gaps that the probe itself caused, `ring_dropped` packets that found its receive ring full.
+    `unknown` says why the figures cannot be relied on, or ''.
     """
 
     vantage: str
@@ -67,6 +70,7 @@ class VantageOutcome:
     open_ns: int
     self_inflicted: int
     unknown: str
+    ring_dropped: int = 0
 
     @property
     def drops(self) -> int:
@@ -226,7 +230,13 @@ def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) ->
         if getattr(record, "vantage", None) == name:
             fold.take(record)
     slots, outages = fold.slots.values(), fold.outages
-    silent = [until_ns - slot.silent_since_ns for slot in slots if slot.silent_since_ns]
+    silent_since = [slot.silent_since_ns for slot in slots if slot.silent_since_ns]
+    lost = [
+        loss
+        for loss in losses([r for r in records if isinstance(r, ProbeHealth) and r.vantage == name])
+        if at_ns < loss.until_ns and loss.from_ns < until_ns
+    ]
+    doubts = doubtful(lost, gaps(outages, silent_since, until_ns))
     return VantageOutcome(
         vantage=name,
         before=_who(fold.before),
@@ -240,9 +250,10 @@ def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) ->
         restarted=fold.restarted,
         alive_at_end=sum(slot.alive for slot in slots),
         kernel_dropped=fold.kernel_dropped,
-        open_ns=max(silent, default=0),
+        open_ns=max((until_ns - since_ns for since_ns in silent_since), default=0),
         self_inflicted=sum(outage.self_inflicted for outage in outages),
-        unknown=_unknown(fold.summaries, fold.alive, at_ns, until_ns),
+        unknown=_unknown(fold.summaries, fold.alive, at_ns, until_ns) or _doubt(doubts),
+        ring_dropped=sum(loss.packets for loss in lost),
     )
 
 
@@ -263,3 +274,7 @@ def _unknown(summaries: Sequence[int], alive: set[str], at_ns: int, until_ns: in
     inside = [at_ns, *(t_ns for t_ns in summaries if at_ns <= t_ns <= until_ns), until_ns]
     gap_ns = max(later - earlier for earlier, later in pairwise(inside))
     return f"telemetry is missing for {gap_ns / 1e9:.1f} s" if gap_ns > FRESH_NS else ""
+
+
+def _doubt(packets: int) -> str:
+    return f"{packets} packets found the receive ring full in an outage: it may be the probe's own" if packets else ""

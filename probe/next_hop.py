@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import threading
 import time
@@ -63,7 +64,12 @@ class NextHopWatch(threading.Thread):
                         continue
                 except OSError:
                     pass  # ENOBUFS: more news than were read; the whole picture is taken anyway
-                self.now = self._look(kernel)
+                self.see(kernel)
+
+    def see(self, kernel: IPRoute) -> None:
+        """Take the present picture. Netlink messages are cycles of objects, and the agent's own collector is off."""
+        self.now = self._look(kernel)
+        gc.collect(0)
 
     def settle(self) -> None:
         """Wait until there is a way, or for a second."""

@@ -1,4 +1,4 @@
-"""Packets as bytes: Scapy makes the templates and dissects what is unusual, struct does the rest of the slow path.
+"""Packets as bytes: Scapy makes the templates, struct fills them in and reads what comes, however damaged.
 
 A packet is a template with ports, numbers, stamps and payload patched in and its checksum added up from the
 template's. The steady state does not come here: `probe.ring` builds and reads it in batches.
@@ -20,14 +20,20 @@ HEADER = {4: 20, 6: 40}
 TCP_PROTOCOL = 6
 ICMP_PROTOCOL = 1
 ICMPV6_PROTOCOL = 58
+UNREACHABLE = 3
+TOO_BIG = 4  # unreachable's code that asks for smaller packets: no end of a path
 ICMP_ERRORS = frozenset({3, 11})  # RFC 792: destination unreachable, time exceeded
 ICMPV6_ERRORS = {1: 3, 3: 11}  # RFC 4443: the same two, by their numbers in ICMP
 TCP_HEADER = 20
+END_OF_OPTIONS, NO_OPERATION, TIMESTAMPS = 0, 1, 8
 STAMP_OPTION = b"\x01\x01\x08\x0a"
 DEFAULT_TTL = 64
 _PORTS_SEQ_ACK = struct.Struct("!HHII")
 _STAMPS = struct.Struct("!II")
+_TCP = struct.Struct("!HHIIBBH")
 _HALF = struct.Struct("!H")
+_QUOTED = struct.Struct("!HHI")  # what RFC 792 promises of a quoted packet
+QUOTED_TCP = _QUOTED.size
 _ANSWER = struct.Struct("!HHIIBBHHH4sII")  # TCP header with exactly NOP NOP timestamps
 
 
@@ -114,7 +120,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class IcmpError:
-    """An ICMP error about a packet of ours: who sent it, ICMP's type and code; the packet's source and mark."""
+    """An ICMP error: who sent it, ICMP's type and code; of the packet it quotes, addresses, ports, seq and mark."""
 
     router: Address
     type: int
@@ -122,6 +128,9 @@ class IcmpError:
     address: bytes
     port: int
     mark: int
+    to: bytes
+    to_port: int
+    seq: int
 
 
 def parse(data: bytes) -> Arrived | IcmpError | None:
@@ -158,44 +167,65 @@ def _parse_tcp(data: bytes, header: int, length: int) -> Arrived | None:
         if offset == 0x80 and option == STAMP_OPTION and not flags & 0x07:
             payload = data[header + _ANSWER.size : length]
             return Arrived(address, port, Segment(seq, ack, Flag(flags & 0x1F), window, payload, tsval, tsecr))
-    return _dissect_tcp(data[header:length], address)
+    return _read_tcp(data[header:length], address)
 
 
-def _dissect_tcp(data: bytes, address: bytes) -> Arrived | None:
-    """The unusual, by Scapy: handshakes, resets, other options."""
-    if len(data) < TCP_HEADER or not TCP_HEADER <= (data[12] >> 4) * 4 <= len(data):
+def _read_tcp(data: bytes, address: bytes) -> Arrived | None:
+    """The unusual: handshakes, resets, other options."""
+    if len(data) < TCP_HEADER:
         return None
-    try:
-        tcp = TCP(data)
-        stamps = next((value for name, value in tcp.options if name == "Timestamp"), None)
-    except Exception:  # noqa: BLE001  Scapy raises what it likes on damaged packets; a damaged packet is no fault
+    _, port, seq, ack, offset, flags, window = _TCP.unpack_from(data)
+    header = (offset >> 4) * 4
+    if not TCP_HEADER <= header <= len(data):
         return None
-    tsval, tsecr = stamps if isinstance(stamps, tuple) and len(stamps) == 2 else (None, None)
-    segment = Segment(
-        tcp.seq, tcp.ack, Flag(int(tcp.flags) & 0x1F), tcp.window, data[(data[12] >> 4) * 4 :], tsval, tsecr
-    )
-    return Arrived(address, tcp.dport, segment)
+    tsval, tsecr = _stamps(data[TCP_HEADER:header])
+    return Arrived(address, port, Segment(seq, ack, Flag(flags & 0x1F), window, data[header:], tsval, tsecr))
+
+
+def _stamps(options: bytes) -> tuple[int, int] | tuple[None, None]:
+    """Return the timestamps in a list of options, which ends at the first that is damaged (RFC 9293 section 3.1)."""
+    at = 0
+    while at < len(options) and options[at] != END_OF_OPTIONS:
+        if options[at] == NO_OPERATION:
+            at += 1
+            continue
+        length = options[at + 1] if at + 1 < len(options) else 0
+        if length < 2 or at + length > len(options):
+            break
+        if options[at] == TIMESTAMPS and length == 2 + _STAMPS.size:
+            tsval, tsecr = _STAMPS.unpack_from(options, at + 2)
+            return tsval, tsecr
+        at += length
+    return None, None
 
 
 def _parse_icmp(data: bytes, header: int) -> IcmpError | None:
     """RFC 792: type, code, and of the packet in question the IP header and at least eight bytes."""
-    kind, code = data[header], data[header + 1]
     quoted = header + 8
-    if kind not in ICMP_ERRORS or len(data) < quoted + HEADER[4] + 4 or data[quoted + 9] != TCP_PROTOCOL:
+    if len(data) < quoted + HEADER[4] + QUOTED_TCP or data[header] not in ICMP_ERRORS:
         return None
-    ports = quoted + (data[quoted] & 0x0F) * 4
-    port = int.from_bytes(data[ports : ports + 2], "big")
+    kind, code = data[header], data[header + 1]
+    tcp = quoted + (data[quoted] & 0x0F) * 4
+    if data[quoted] >> 4 != 4 or tcp < quoted + HEADER[4] or len(data) < tcp + QUOTED_TCP:
+        return None
+    if data[quoted + 9] != TCP_PROTOCOL or (kind == UNREACHABLE and code == TOO_BIG):
+        return None
+    port, to_port, seq = _QUOTED.unpack_from(data, tcp)
     mark = int.from_bytes(data[quoted + 4 : quoted + 6], "big")
-    return IcmpError(ip_address(data[12:16]), kind, code, data[quoted + 12 : quoted + 16], port, mark)
+    source, to = data[quoted + 12 : quoted + 16], data[quoted + 16 : quoted + 20]
+    return IcmpError(ip_address(data[12:16]), kind, code, source, port, mark, to, to_port, seq)
 
 
 def _parse_icmpv6(data: bytes, header: int) -> IcmpError | None:
     """RFC 4443: as much of the packet in question as fits, so its TCP header too."""
-    kind = ICMPV6_ERRORS.get(data[header])
     quoted = header + 8
     tcp = quoted + HEADER[6]
-    if kind is None or len(data) < tcp + 16 or data[quoted + 6] != TCP_PROTOCOL:
+    if len(data) < tcp + 16 or data[quoted] >> 4 != 6 or data[quoted + 6] != TCP_PROTOCOL:
         return None
-    port = int.from_bytes(data[tcp : tcp + 2], "big")
+    kind = ICMPV6_ERRORS.get(data[header])
+    if kind is None:
+        return None
+    port, to_port, seq = _QUOTED.unpack_from(data, tcp)
     mark = int.from_bytes(data[tcp + 14 : tcp + 16], "big")
-    return IcmpError(ip_address(data[8:24]), kind, data[header + 1], data[quoted + 8 : quoted + 24], port, mark)
+    source, to = data[quoted + 8 : quoted + 24], data[quoted + 24 : quoted + 40]
+    return IcmpError(ip_address(data[8:24]), kind, data[header + 1], source, port, mark, to, to_port, seq)

@@ -171,9 +171,13 @@ class Session:
         rst = (Send(self._segment(Flag.RST | Flag.ACK, tsval, seq=self.snd_nxt)),) if known else ()
         return (*rst, Closed())
 
-    def unreachable(self, detail: str) -> tuple[Output, ...]:
-        """Take in an ICMP error about this session. Hard only before it is established (RFC 9293 section 3.9.2.2)."""
-        if self.state is not State.SYN_SENT:
+    def unreachable(self, seq: int, detail: str) -> tuple[Output, ...]:
+        """Take in an ICMP error that quotes sequence number `seq`.
+
+        It ends an attempt to open, where it quotes what is under way (RFC 9293 section 3.9.2.2, RFC 5461 section
+        4.1, RFC 5927 section 4.1). An established session outlives all of them: its silence is what is measured.
+        """
+        if self.state is not State.SYN_SENT or seq != self.snd_una:
             return self._ignore("icmp")
         self._move(Event.ABORT)
         return (Dropped(DropCause.ICMP, detail),)

@@ -60,7 +60,12 @@ def _event(number: int, event: Event, color: bool) -> list[str]:
             "vantage", "answered by", "data plane s", "new conns s", "held kernel s", "alive", "lived", "dropped by"
         )
     )
-    return lines + [_vantage(outcome) for outcome in event.vantages]
+    return lines + [_vantage(outcome) for outcome in event.vantages] + _ring_drops(event.vantages)
+
+
+def _ring_drops(outcomes: Sequence[VantageOutcome]) -> list[str]:
+    full = [f"{outcome.ring_dropped} at {outcome.vantage}" for outcome in outcomes if outcome.ring_dropped]
+    return [f"  ring drops: {', '.join(full)} (packets that found the probe's receive ring full)"] if full else []
 
 
 def _seen_as(event: Event, verdict: RunVerdict) -> list[str]:

@@ -21,16 +21,17 @@ from probe.ring.fresh import PORTS as SYN_PORTS
 from probe.ring.fresh import FreshSyns
 from probe.ring.gaps import Gaps
 from probe.ring.held import Held, Layout
+from probe.ring.intake import Intake, Served
 from probe.ring.parse import Answers as Answered
-from probe.ring.parse import Parser, rounds
-from probe.ring.rings import RX_FRAME, RX_NETWORK, Batch, RxRing, TxRing
+from probe.ring.parse import Parser
+from probe.ring.rings import RX_FRAME, RX_NETWORK, RxRing, TxRing
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
 from probe.ring.turns import Turns
-from probe.ring.visits import Surroundings, Unusual, Visits
+from probe.ring.visits import Surroundings, Visits
 from probe.rule import NoResetRule, PortBlock
 from probe.sockets import RawSender, source_address
-from probe.wire import DEFAULT_TTL, HEADER, Arrived, IcmpError, Template, parse
+from probe.wire import DEFAULT_TTL, HEADER, Template
 
 SUMMARY_NS = 1_000_000_000
 CHECK_NS = 50_000_000
@@ -42,7 +43,6 @@ SYNS_A_SECOND = 20_000
 WAITING = 50
 """While more packets wait for the slow path no session is opened: their answers would only wait too."""
 RECORDS_A_TICK = 20
-TIME_EXCEEDED = 11
 LONGEST_TICK_NS = 5_000_000
 SHORTEST_TICK_NS = 1_000_000
 LARGEST_BATCH = 2_000
@@ -90,7 +90,6 @@ class RingEngine:
         ]
         layout = Layout(HEADER[vip.address.version])
         self._held = Held(count, len(self._sources), layout)
-        self._parser = Parser(self._held, self._sources, RX_NETWORK, RX_FRAME)
         self._turns = Turns(now_ns, self.period_ns, count)
         self._gaps = Gaps(vantage.name, self._turns)
         self._tally = Tally()
@@ -100,8 +99,7 @@ class RingEngine:
         self._fresh = FreshSyns(vantage.name, self._ports[-SYN_PORTS:], now_ns, self._transmit_fresh)
         self._visits = Visits(self._surroundings(inventory), self._records)
         self._visits.to_open.extend((now_ns, slot) for slot in range(count))
-        self._scratch = np.zeros(count, np.int64)
-        self._unusual: deque[Unusual] = deque()
+        self._intake = Intake(self._served(vip.address, vip.port), self._records)
         self._beats = Beats(
             self._held, self._turns, self._gaps, self._tally, self._tx, self._visits, self._traces, self.tick_ns
         )
@@ -146,6 +144,21 @@ class RingEngine:
             self._packet,
         )
 
+    def _served(self, vip: Address, port: int) -> Served:
+        parser = Parser(self._held, self._sources, RX_NETWORK, RX_FRAME)
+        return Served(
+            vip,
+            port,
+            self._held,
+            parser,
+            self._turns,
+            self._gaps,
+            self._tally,
+            self._traces,
+            self._fresh,
+            self._visits,
+        )
+
     # --- the slow path's ways out -----------------------------------------------------------------------------
 
     def _packet(self, slot: int, segment: Segment, ttl: int = DEFAULT_TTL, mark: int = 0) -> bytes:
@@ -172,15 +185,15 @@ class RingEngine:
             free.append(old)
 
     def _answered_one(self, slot: int, revolution: int, r_ns: int) -> None:
-        self._answered(Answered(np.array([slot]), np.array([revolution]), np.array([r_ns])))
+        self._intake.answered(Answered(np.array([slot]), np.array([revolution]), np.array([r_ns])))
 
     # --- a tick -----------------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> list[Record]:
         """See `Engine.tick`."""
         for batch in self._rx.drain():
-            self._received(batch)
-        self._handle_unusual()
+            self._intake.received(batch, self._rx.whole)
+        self._intake.handle_unusual(self.tick_ns // 2)
         self._admit(now_ns)
         self._follow(now_ns)
         self._beats.step(time.monotonic_ns())
@@ -200,57 +213,6 @@ class RingEngine:
         self._records.clear()
         return records
 
-    def _received(self, batch: Batch) -> None:
-        found = self._parser.split(batch.rows, batch.r_ns, batch.copied)
-        held = self._held
-        for row, slot, noted in zip(
-            found.others.tolist(), found.other_slots.tolist(), found.noted.tolist(), strict=True
-        ):
-            whole = self._rx.whole() if batch.copied[row] else b""
-            packet = whole or batch.rows[row, RX_NETWORK:].tobytes()
-            ts_recent = int(held.ts_recent[slot]) if slot >= 0 and held.live[slot] else None
-            self._unusual.append(Unusual(int(batch.r_ns[row]), packet, ts_recent, noted))
-        held.ts_recent[found.slots] = found.stamps
-        for part in rounds(found.answers, self._scratch):
-            self._answered(part)
-
-    def _answered(self, answers: Answered) -> None:
-        s_ns = self._turns.instants(answers.slots, answers.revolutions)
-        news = self._gaps.answered(answers.slots, answers.revolutions, s_ns, answers.r_ns)
-        if news.all():
-            self._tally.answered(self._held.answer[answers.slots], answers.r_ns - s_ns)
-        else:
-            self._tally.answered(self._held.answer[answers.slots[news]], (answers.r_ns - s_ns)[news])
-
-    def _handle_unusual(self) -> None:
-        """Give the slow path at most half of a tick, so that a burst of resets does not stop the heartbeats."""
-        until_ns = time.monotonic_ns() + self.tick_ns // 2
-        while self._unusual and time.monotonic_ns() < until_ns:
-            unusual = self._unusual.popleft()
-            r_ns = unusual.r_ns
-            found = parse(unusual.packet)
-            if found is None:
-                self._visits.ignored["no segment"] += 1
-                continue
-            source = self._parser.source_of(found.address)
-            if isinstance(found, Arrived) and source == 0 and found.port in self._fresh.ports:
-                self._records += self._fresh.arrived(found.port, found.segment, r_ns)
-                continue
-            slot = self._held.slot_of(source, found.port) if source >= 0 else -1
-            if slot < 0:
-                self._visits.ignored["of no session"] += 1
-            elif isinstance(found, Arrived):
-                self._visits.arrived(slot, found.segment, unusual)
-            else:
-                self._icmp(slot, found, r_ns)
-
-    def _icmp(self, slot: int, error: IcmpError, now_ns: int) -> None:
-        if error.type == TIME_EXCEEDED:
-            self._records += self._traces.time_exceeded(slot, error.router, error.mark, now_ns)
-        else:
-            detail = f"ICMP type {error.type} code {error.code} from {error.router}"
-            self._visits.unreachable(slot, detail, now_ns)
-
     def _admit(self, now_ns: int) -> None:
         """Open sessions at a bounded rate, and not too many at a time."""
         visits = self._visits
@@ -259,7 +221,7 @@ class RingEngine:
         )
         self._last_ns = now_ns
         at_once = max(50, SYNS_A_SECOND * self.period_ns // 1_000_000_000)
-        if len(self._unusual) > WAITING:
+        if self._intake.waiting > WAITING:
             return
         while visits.to_open and visits.to_open[0][0] <= now_ns and self._opens >= 1 and visits.opening < at_once:
             self._opens -= 1
@@ -284,7 +246,7 @@ class RingEngine:
     # --- now and then -----------------------------------------------------------------------------------------
 
     def _check(self, now_ns: int) -> None:
-        if not self._unusual:  # else answers may be waiting
+        if not self._intake.waiting:  # else answers may be waiting
             began_here = self._gaps.check(now_ns)
             self._held.traced_ns[[record.slot for record in began_here]] = 0
             self._records += began_here
@@ -318,7 +280,7 @@ class RingEngine:
                 skipped,
                 self._rx.dropped(),
                 refused,
-                len(self._unusual) + self._gaps.waiting,
+                self._intake.waiting + self._gaps.waiting,
                 len(self._visits.open),
                 self._cpu_ns - cpu_ns,
                 tuple(sorted(ignored.items())),

@@ -108,6 +108,16 @@ class Held:
         self.all_stamped = self.all_stamped and ts_recent is not None
         self.live[slot] = True
 
+    def newest(self, slots: Slots, stamps: NDArray[np.uint32]) -> None:
+        """Note the stamps of acceptable answers, none older than what is noted; a slot may be there several times."""
+        self.ts_recent[slots] = stamps
+        # Of several answers of one slot the last was taken, which after reordering is not the newest.
+        newer = (stamps - self.ts_recent[slots]).view(np.int32) > 0
+        while newer.any():
+            slots, stamps = slots[newer], stamps[newer]
+            self.ts_recent[slots] = stamps
+            newer = (stamps - self.ts_recent[slots]).view(np.int32) > 0
+
     def close(self, slot: int) -> None:
         """There is no session in the slot any more."""
         self.parked[slot] = self.closed[slot] = True

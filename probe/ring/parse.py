@@ -36,7 +36,8 @@ class Answers:
 class Split:
     """What is in a batch: the `answers`; `slots` whose newest stamp is now `stamps`; rows that are for the slow path.
 
-    `others` are the numbers of those rows, `other_slots` their slots (-1: of none), `noted` which are answers too.
+    `others` are the numbers of those rows, `other_slots` their slots (-1: of none), `other_lengths` how many bytes of
+    the packet are in the row, `noted` which are answers too.
     """
 
     answers: Answers
@@ -44,11 +45,15 @@ class Split:
     stamps: NDArray[np.uint32]
     others: Column
     other_slots: Column
+    other_lengths: Column
     noted: NDArray[np.bool_]
 
 
 class Parser:
-    """Reads frames of `width` bytes whose network header is at `network`. `sources` are the probe's own addresses."""
+    """Reads frames of `width` bytes, as TPACKET_V2 has them, whose network header is at `network`.
+
+    `sources` are the probe's own addresses.
+    """
 
     def __init__(self, held: Held, sources: tuple[Address, ...], network: int, width: int) -> None:
         self._held = held
@@ -60,27 +65,32 @@ class Parser:
         self._row = np.dtype(
             {
                 "names": [
-                    *("net", "first", "length", "fragment", "protocol", "to"),
+                    *("came", "kept", "net", "first", "length", "fragment", "protocol", "to_head", "to"),
                     *("port", "seq", "ack", "shape", "option", "tsval", "tsecr"),
                 ],
-                "formats": ["u2", "u1", ">u2", ">u2", "u1", ">u4", ">u2", ">u4", ">u4", ">u2", ">u4", ">u4", ">u4"],
+                "formats": [
+                    *("u4", "u4", "u2", "u1", ">u2", ">u2", "u1", "V12", ">u4"),
+                    *(">u2", ">u4", ">u4", ">u2", ">u4", ">u4", ">u4"),
+                ],
                 "offsets": [
-                    *(14, network, network + length, network + 6, network + protocol, network + destination),
+                    *(4, 8, 14, network, network + length, network + 6, network + protocol),
+                    *(network + destination - 12, network + destination),
                     *(tcp + 2, tcp + 4, tcp + 8, tcp + 12, tcp + 20, tcp + 24, tcp + 28),
                 ],
                 "itemsize": width,
             }
         )
+        self._whole = held.layout.ip_header + 32
         self._total = held.layout.ip_header + 32 if self._version == 4 else 32
+        self._number_of = {source.packed: number for number, source in enumerate(sources)}
         tails = np.array([int.from_bytes(source.packed[-4:], "big") for source in sources], np.uint32)
         self._order = np.argsort(tails)
         self._tails = tails[self._order]
+        self._heads = np.array([sources[number].packed[:-4] for number in self._order], "V12")
 
     def source_of(self, address: bytes) -> int:
         """Return the number of the probe's own address, -1 when it is none."""
-        tail = int.from_bytes(address[-4:], "big")
-        at = int(np.searchsorted(self._tails, tail))
-        return int(self._order[at]) if at < len(self._tails) and self._tails[at] == tail else -1
+        return self._number_of.get(address, -1)
 
     def split(self, rows: NDArray[np.uint8], r_ns: Column, copied: NDArray[np.bool_]) -> Split:
         """Tell the steady answers, which need no more, from what is for the slow path.
@@ -96,27 +106,41 @@ class Parser:
         ours = (frames["option"] == STAMPS) & (frames["protocol"] == TCP) & (frames["net"] == self._network)
         if self._version == 4:
             ours &= (frames["first"] == 0x45) & (frames["fragment"] & 0x3FFF == 0)
-        source: Column | int = 0
+        else:
+            ours &= frames["first"] >> 4 == 6
+        at: Column | int = 0
         if len(self._tails) > 1:
             at = np.minimum(np.searchsorted(self._tails, frames["to"].astype(np.uint32)), len(self._tails) - 1)
-            ours &= self._tails[at] == frames["to"]
-            source = self._order[at]
-        slots = held.slots_of(source, frames["port"].astype(np.int64)).astype(np.int64)
+        ours &= frames["to"] == self._tails[at]
+        if self._version == 6:
+            ours &= frames["to_head"] == self._heads[at]
+        slots = held.slots_of(self._order[at], frames["port"].astype(np.int64)).astype(np.int64)
         ours &= (slots >= 0) & held.live[slots]
         ack, seq, stamps = frames["ack"], frames["seq"], frames["tsval"].astype(np.uint32)
+        ours &= frames["kept"] >= self._whole  # beyond that a row has what an older frame left there
         steady = ours & (frames["length"] == self._total) & (shape == BARE) & ~copied
         steady &= (ack == held.snd_una[slots]) & (seq == held.rcv_nxt[slots])
         steady &= (stamps - held.ts_recent[slots]).view(np.int32) >= 0
         answers = Answers(slots, frames["tsecr"].astype(np.int64), r_ns)
         if steady.all():
             nothing = np.zeros(0, np.int64)
-            return Split(answers, slots, stamps, nothing, nothing, np.zeros(0, np.bool_))
+            return Split(answers, slots, stamps, nothing, nothing, nothing, np.zeros(0, np.bool_))
         noted = ours & (shape & NOTED_MASK == BARE)
-        noted &= np.abs((ack.astype(np.uint32) - held.snd_una[slots]).view(np.int32)) < WINDOW
-        noted &= np.abs((seq.astype(np.uint32) - held.rcv_nxt[slots]).view(np.int32)) < WINDOW
-        noted &= held.stamped[slots]
+        for number, known in ((ack, held.snd_una), (seq, held.rcv_nxt)):
+            noted &= number.astype(np.uint32) - known[slots] + np.uint32(WINDOW - 1) < 2 * WINDOW - 1
+        length = frames["length"].astype(np.int64)
+        noted &= held.stamped[slots] & (length >= self._total)
+        noted &= length + (self._whole - self._total) <= frames["came"]
         others = np.flatnonzero(~steady)
-        return Split(answers.part(steady | noted), slots[steady], stamps[steady], others, slots[others], noted[others])
+        return Split(
+            answers.part(steady | noted),
+            slots[steady],
+            stamps[steady],
+            others,
+            slots[others],
+            frames["kept"][others].astype(np.int64),
+            noted[others],
+        )
 
 
 def rounds(answers: Answers, scratch: Column) -> list[Answers]:

@@ -30,10 +30,11 @@ CLOSER_AT_ONCE = 5
 
 @dataclass
 class Trace:
-    """One under way: when it began, its number in the marks, and the routers by TTL in the order of their answers."""
+    """One under way: its number in the marks, its copies' seq, and the routers by TTL in the order of their answers."""
 
     began_ns: int
     number: int
+    seq: int
     closer: bool
     silent: bool
     hops: dict[int, list[Address]] = field(default_factory=dict)
@@ -80,9 +81,9 @@ class Traces:
         closer = closer or silent or slot in self._closer
         self._closer.discard(slot)
         self._number = self._number % 0xFFE + 1
-        self._open[slot] = Trace(now_ns, self._number, closer, silent)
-        stamps = (answered, int(held.ts_recent[slot])) if held.stamped[slot] else (None, None)
         seq = add(int(held.snd_una[slot]), -1)
+        self._open[slot] = Trace(now_ns, self._number, seq, closer, silent)
+        stamps = (answered, int(held.ts_recent[slot])) if held.stamped[slot] else (None, None)
         copy = Segment(seq, int(held.rcv_nxt[slot]), Flag.ACK, WINDOW, b"\0", *stamps)
         for ttl in range(1, HOPS + 1):
             for _ in range(2 if closer else 1):
@@ -96,11 +97,17 @@ class Traces:
         self._closer.discard(slot)
         return records
 
-    def time_exceeded(self, slot: int, router: Address, mark: int, now_ns: int) -> list[Record]:
-        """Take in who answered a copy; the trace ends early when a node has shown itself, unless it looks closer."""
+    def under_way(self, slot: int, mark: int, seq: int) -> bool:
+        """Return whether a packet with this mark and sequence number is a copy of the slot's present trace."""
         trace = self._open.get(slot)
-        if trace is None or mark >> 4 != trace.number or not 1 <= mark & 0xF <= HOPS:
-            return []
+        return trace is not None and trace.seq == seq and mark >> 4 == trace.number and 1 <= mark & 0xF <= HOPS
+
+    def time_exceeded(self, slot: int, router: Address, mark: int, now_ns: int) -> list[Record]:
+        """Take in who answered a copy that is `under_way`.
+
+        The trace ends early when a node has shown itself, unless it looks closer.
+        """
+        trace = self._open[slot]
         routers = trace.hops.setdefault(mark & 0xF, [])
         if router not in routers:
             routers.append(router)

@@ -43,11 +43,13 @@ class Visit:
 class Unusual:
     """A packet for the slow path, and when it came. `noted`: as an answer it has been taken in already.
 
-    `ts_recent` is the session's as it was then; None: there was no established session.
+    `ts_recent` is that of the session in `slot` as it was then; None: there was no established session. (With options
+    in its IP header a packet is for another slot than the batch parser, which knows none, could tell.)
     """
 
     r_ns: int
     packet: bytes
+    slot: int
     ts_recent: int | None
     noted: bool
 
@@ -150,7 +152,7 @@ class Visits:
 
     def arrived(self, slot: int, segment: Segment, unusual: Unusual) -> None:
         """Take in a segment that the fast path left. Answers that came after it and were steady do not make it old."""
-        r_ns, ts_recent = unusual.r_ns, unusual.ts_recent
+        r_ns, ts_recent = unusual.r_ns, unusual.ts_recent if unusual.slot == slot else None
         held = self._held
         if held.closed[slot]:
             self.ignored["closed"] += 1
@@ -174,16 +176,20 @@ class Visits:
                 del self._records[before:]
                 self._around.answered(slot, attempt, r_ns)
                 self._records += answers
-        for reason, count in session.ignored.items():
-            self.ignored[reason] += count
-        session.forget_ignored()
+        self._count_ignored(session)
         self._perform(slot, visit, outputs, r_ns)
 
-    def unreachable(self, slot: int, detail: str, now_ns: int) -> None:
-        """Take in an ICMP error about the slot's session."""
+    def _count_ignored(self, session: Session) -> None:
+        self.ignored.update(session.ignored)
+        session.forget_ignored()
+
+    def unreachable(self, slot: int, seq: int, detail: str, now_ns: int) -> None:
+        """Take in an ICMP error about a packet of the slot's that had the sequence number `seq`."""
         visit = self.open.get(slot)
         if visit is not None:
-            self._perform(slot, visit, visit.session.unreachable(detail), now_ns)
+            outputs = visit.session.unreachable(seq, detail)
+            self._count_ignored(visit.session)
+            self._perform(slot, visit, outputs, now_ns)
         else:
             self.ignored["icmp"] += 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -100,8 +101,17 @@ def rss_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def hold(world: World, load: Load, directory: Path) -> Held:
-    """Run an agent with `load` and measure it once all its sessions are open. Raises AssertionError when it fails."""
+@dataclass(frozen=True)
+class Started:
+    """An agent all of whose sessions are open."""
+
+    agent: subprocess.Popen[bytes]
+    reader: Reader
+    log: Path
+
+
+def start(world: World, load: Load, directory: Path) -> Started:
+    """Run an agent with `load` and return once all its sessions are open. Raises AssertionError when it fails."""
     inventory = directory / f"load-{load.sessions}-{load.period_s}.yaml"
     sources = ", ".join(source(number) for number in range(load.sources))
     inventory.write_text(
@@ -115,12 +125,19 @@ def hold(world: World, load: Load, directory: Path) -> Held:
     began_s = time.monotonic()
     words = ["agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(journal)]
     agent = world.start([sys.executable, "-m", "cli", *words], log=log)
-    reader = _Reader(journal)
+    reader = Reader(journal)
     while len(reader.opened) < load.sessions:
         assert agent.poll() is None, log.read_text()
         assert time.monotonic() - began_s < OPENED_WITHIN_S, f"{len(reader.opened)} of {load.sessions} are open"
         time.sleep(0.2)
         reader.read()
+    return Started(agent, reader, log)
+
+
+def hold(world: World, load: Load, directory: Path) -> Held:
+    """Run an agent with `load` and measure it once all its sessions are open. Raises AssertionError when it fails."""
+    started = start(world, load, directory)
+    agent, reader, log = started.agent, started.reader, started.log
     time.sleep(2.5)  # what opening left behind, and the seconds that it falls into
     user_s, system_s = cpu_of(agent.pid)
     busy_s, from_s, from_ns = machine_busy(), time.monotonic(), time.monotonic_ns()
@@ -160,7 +177,7 @@ def hold(world: World, load: Load, directory: Path) -> Held:
     )
 
 
-class _Reader:
+class Reader:
     """Follows an agent's journal."""
 
     def __init__(self, journal: Path) -> None:

@@ -24,6 +24,7 @@ from core.records import (
     OutageBegan,
     OutageEnded,
     Outcome,
+    ProbeHealth,
     ProbeStopped,
     Record,
     RunEnded,
@@ -161,3 +162,34 @@ def test_the_runners_own_words_come_first(inventory: Inventory, experiment: Expe
         assert judged(records, inventory, experiment).outcome is outcome
     killed = [r for r in history() if not isinstance(r, RunEnded)]
     assert judged(killed, inventory, experiment).outcome is Outcome.INCONCLUSIVE
+
+
+def health(second: int, ring_dropped: int, vantage: str = "c1") -> ProbeHealth:
+    return ProbeHealth(second * S, vantage, 1, 0, 0, 0, 0, ring_dropped, 0, 0, 0, 1, ())
+
+
+@pytest.mark.parametrize(("second", "unknown"), [(9, False), (10, False), (11, True), (12, False)])
+def test_a_full_ring_in_an_outage_makes_it_unknown(
+    inventory: Inventory, experiment: Experiment, second: int, unknown: bool
+) -> None:
+    """The outage is from 10.0 to 10.3 s; what was lost is known by the second."""
+    drops = [health(each, 7 if each == second else 0) for each in range(1, END_S + 1)]
+    found = judged(history(*drops), inventory, experiment)
+    assert set(verdicts(found).values()) == {Verdict.UNKNOWN if unknown else Verdict.HELD}
+    (outcome,) = found.events[0].vantages
+    assert ("7 packets found the receive ring full" in outcome.unknown) == unknown
+    assert outcome.ring_dropped == (7 if second > FAULT_S else 0)
+
+
+def test_a_full_ring_is_a_doubt_only_where_answers_are_missing(inventory: Inventory, experiment: Experiment) -> None:
+    drops = [health(each, 7) for each in range(1, END_S + 1)]
+    others = [health(each, 7, "c2") for each in range(1, END_S + 1)]
+    assert set(verdicts(judged(history(*others), inventory, experiment)).values()) == {Verdict.HELD}
+    calm = [record for record in history(*drops) if not isinstance(record, OutageEnded)]
+    assert set(verdicts(judged(calm, inventory, experiment)).values()) == {Verdict.HELD}
+    silent = sorted([*calm, OutageBegan(14 * S, "c1", 1, Clock.DATA_PLANE, 13 * S)], key=lambda record: record.t_ns)
+    assert set(verdicts(judged(silent, inventory, experiment)).values()) == {Verdict.UNKNOWN}
+    own = sorted([*calm, replace(outage(0, S), self_inflicted=True)], key=lambda record: record.t_ns)
+    kernel = sorted([*calm, outage(-2, S, Clock.HELD_KERNEL)], key=lambda record: record.t_ns)
+    for records in (own, kernel):
+        assert set(verdicts(judged(records, inventory, experiment)).values()) == {Verdict.HELD}

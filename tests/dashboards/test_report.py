@@ -11,7 +11,7 @@ import pytest
 
 from core.judge import RunVerdict, Verdict, judge
 from core.loader import load_experiments, load_inventory
-from core.records import CaptureGap, Note, OutageEnded, Outcome, Record
+from core.records import CaptureGap, Note, OutageEnded, Outcome, ProbeHealth, Record
 from dashboards.report.document import to_document
 from dashboards.report.markdown import to_markdown
 from dashboards.report.text import to_text
@@ -91,6 +91,12 @@ def test_the_table_says_what_the_document_says() -> None:
     assert "0.280 .. 0.300" in text
     assert "(run run-1)" in text
     assert max(len(line) for line in text.splitlines()) <= 150
+
+
+def test_a_full_ring_is_told_in_the_table() -> None:
+    assert "ring drops" not in to_text("r", verdict_of(), color=False)
+    full = ProbeHealth(15_000_000_000, "c1", 1, 0, 0, 0, 0, 7, 0, 0, 0, 1, ())
+    assert "ring drops: 7 at c1 (packets that found" in to_text("r", verdict_of(full), color=False)
 
 
 @pytest.mark.parametrize("color", [True, False])

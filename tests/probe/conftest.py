@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,16 +163,14 @@ def start_agent(network: Network, directory: Path, journal: str = "v1.db", inven
     path = directory / journal
     argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(path)]
     process = network.start(network.client, sys.executable, *argv)
-    until_s = time.monotonic() + 15
-    while not _readable(path):
-        assert process.poll() is None, (directory / f"log-{len(network.processes) - 1}").read_text()
-        assert time.monotonic() < until_s
-        time.sleep(0.05)
+    log = directory / f"log-{len(network.processes) - 1}"
+
+    def begun() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return bool(read_journal(path)[0])
+        except JournalError:
+            return False  # its tables are not there yet
+
+    wait_for(begun)
     return Agent(process, path)
-
-
-def _readable(journal: Path) -> bool:
-    try:
-        return bool(read_journal(journal)[0])
-    except JournalError:
-        return False

@@ -75,19 +75,23 @@ def test_a_syn_ack_with_many_options() -> None:
 
 
 def test_an_icmp_error_names_the_flow() -> None:
-    quoted = IP(src=str(HERE), dst=str(VIP), id=77) / TCP(sport=20_001, dport=PORT)
+    quoted = IP(src=str(HERE), dst=str(VIP), id=77) / TCP(sport=20_001, dport=PORT, seq=9)
     packet = bytes(IP(src="10.0.0.1", dst=str(HERE)) / ICMP(type=11, code=0) / bytes(quoted)[:28])
-    assert parse(packet) == IcmpError(IPv4Address("10.0.0.1"), 11, 0, HERE.packed, 20_001, 77)
+    assert parse(packet) == IcmpError(IPv4Address("10.0.0.1"), 11, 0, HERE.packed, 20_001, 77, VIP.packed, PORT, 9)
     echo = bytes(IP(src="10.0.0.1", dst=str(HERE)) / ICMP(type=8) / bytes(quoted)[:28])
     assert parse(echo) is None
+    for short in range(len(packet)):
+        assert parse(packet[:short]) is None
+    too_big = bytes(IP(src="10.0.0.1", dst=str(HERE)) / ICMP(type=3, code=4) / bytes(quoted)[:28])
+    assert parse(too_big) is None
     about_udp = bytes(IP(src="10.0.0.1", dst=str(HERE)) / ICMP(type=11) / IP(src=str(HERE), dst=str(VIP)) / UDP())
     assert parse(about_udp) is None
 
 
 def test_an_icmpv6_error_names_the_flow() -> None:
-    quoted = IPv6(src=str(HERE6), dst=str(VIP6)) / TCP(sport=20_001, dport=PORT, window=77)
+    quoted = IPv6(src=str(HERE6), dst=str(VIP6)) / TCP(sport=20_001, dport=PORT, window=77, seq=9)
     packet = bytes(IPv6(src="2001:db8::1", dst=str(HERE6)) / ICMPv6TimeExceeded() / quoted)
-    assert parse(packet) == IcmpError(IPv6Address("2001:db8::1"), 11, 0, HERE6.packed, 20_001, 77)
+    assert parse(packet) == IcmpError(IPv6Address("2001:db8::1"), 11, 0, HERE6.packed, 20_001, 77, VIP6.packed, PORT, 9)
     assert parse(packet[:70]) is None
 
 
@@ -104,6 +108,17 @@ def test_fragments_and_other_protocols_are_left_alone() -> None:
 @given(st.binary(max_size=120))
 def test_any_bytes_are_read_or_left(data: bytes) -> None:
     assert isinstance(parse(data), Arrived | IcmpError | None)
+
+
+@given(st.integers(0, 0xFF), st.binary(min_size=28, max_size=120), st.sampled_from([1, 6, 58]))
+def test_any_bytes_after_a_plausible_header_are_read_or_left(first: int, data: bytes, protocol: int) -> None:
+    damaged = bytearray(data)
+    damaged[0] = first
+    for length in (len(data), (first & 0xF) * 4 + 1):
+        for packet in (damaged[:length], damaged):
+            packet[2:4] = packet[4:6] = length.to_bytes(2, "big")
+            packet[6:10] = bytes([protocol, 0, 0, protocol])
+            assert isinstance(parse(bytes(packet)), Arrived | IcmpError | None)
 
 
 @given(segments, st.integers(0, 75), st.integers(0, 255))

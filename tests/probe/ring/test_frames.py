@@ -81,6 +81,7 @@ def rows_of(packets: list[bytes]) -> np.ndarray[tuple[int, int], np.dtype[np.uin
     rows = np.zeros((len(packets), ROW), np.uint8)
     rows[:, 14] = NETWORK
     for row, packet in zip(rows, packets, strict=True):
+        row[4:8].view(np.uint32)[:] = row[8:12].view(np.uint32)[:] = len(packet)
         row[NETWORK : NETWORK + len(packet)] = np.frombuffer(packet, np.uint8)
     return rows
 
@@ -140,7 +141,8 @@ def test_what_came_by_a_copy_or_to_another_address_or_to_a_visitor_does_not_pass
 
 @pytest.mark.parametrize("family", [0, 1])
 @pytest.mark.parametrize(
-    "changed", [{"seq": 500 + 65_535}, {"ack": 900 + 65_535}, {"seq": 1 << 31}, {"ack": 0xFFFF0000}]
+    "changed",
+    [{"seq": 500 + 65_535}, {"ack": 900 + 65_535}, {"seq": 1 << 31}, {"seq": 500 + (1 << 31)}, {"ack": 0xFFFF0000}],
 )
 def test_what_is_far_from_the_windows_answers_nothing(family: int, changed: dict[str, int | bytes]) -> None:
     parser = Parser(held_of(family, (900, 500, 60)), FAMILIES[family][:2], NETWORK, ROW)
@@ -159,3 +161,27 @@ def test_rounds_keep_order_and_have_each_slot_once(entries: list[tuple[int, int]
     assert sorted(seen) == sorted(entries)
     for wanted in range(6):
         assert [n for slot, n in seen if slot == wanted] == [n for slot, n in entries if slot == wanted]
+
+
+@pytest.mark.parametrize("family", [0, 1])
+def test_what_an_older_frame_left_in_the_row_is_not_read(family: int) -> None:
+    parser = Parser(held_of(family, (900, 500, 60)), FAMILIES[family][1:2], NETWORK, ROW)
+    rows = rows_of([answer(family)])
+    rows[0, 8] -= 1
+    found = parser.split(rows, np.zeros(1, np.int64), np.zeros(1, np.bool_))
+    assert (len(found.answers.slots), found.others.tolist()) == (0, [0])
+    assert found.other_lengths.tolist() == [len(answer(family)) - 1]
+
+
+def test_another_address_than_the_only_one_does_not_pass() -> None:
+    parser = Parser(held_of(0, (900, 500, 60)), FAMILIES[0][:1], NETWORK, ROW)
+    found = parser.split(rows_of([answer(0)]), np.zeros(1, np.int64), np.zeros(1, np.bool_))
+    assert (len(found.answers.slots), found.others.tolist()) == (0, [0])
+
+
+@given(st.lists(st.integers(0, 1 << 31), min_size=1, max_size=12), words)
+def test_the_newest_stamp_is_kept_in_whatever_order_they_come(after: list[int], first: int) -> None:
+    held = held_of(0, (900, 500, first))
+    stamps = np.array([(first + ahead) & 0xFFFFFFFF for ahead in after if ahead < 1 << 31] or [first], np.uint32)
+    held.newest(np.full(len(stamps), 2), stamps)
+    assert held.ts_recent[2] == (first + max((ahead for ahead in after if ahead < 1 << 31), default=0)) & 0xFFFFFFFF

@@ -98,7 +98,8 @@ def test_a_trace_under_way_never_delays_the_next() -> None:
     old = bench.sent[2][2]
     bench.traces.begin(0, 7, 20)
     assert len(bench.sent) == HOPS * 2, "an outage has ended: it is traced at once"
-    assert bench.traces.time_exceeded(0, ACE1, old, 30) == []
+    assert bench.traces.under_way(0, bench.sent[-1][2], 0xFFFF_FFFF)
+    assert not bench.traces.under_way(0, old, 0xFFFF_FFFF)
     assert bench.traces.step(20 + TAKES_NS) == []
 
 
