@@ -115,6 +115,10 @@ class Inventory:
                 return site
         return None
 
+    def site_of_node(self, name: str) -> Site | None:
+        """Return the site that the node of this name belongs to, or None."""
+        return next((site for site in self.sites.values() if any(node.name == name for node in site.nodes)), None)
+
     def node_of_address(self, address: Address) -> Node | None:
         """Return the node that shows `address` in ICMP errors, or None."""
         for site in self.sites.values():

@@ -6,9 +6,11 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.changes import changes
 from core.events import Event, VantageOutcome, events
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
+from core.names import Change
 from core.outage import Interval
 from core.records import Note, Outcome, Record, RunEnded
 from core.statistics import none_of, wilson
@@ -36,7 +38,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """Everything that is said of a run."""
+    """Everything that is said of a run. `changes`: those of who answers, whatever the experiments meant to do."""
 
     outcome: Outcome
     reason: str
@@ -44,6 +46,18 @@ class RunVerdict:
     judgements: tuple[Judgement, ...]
     captures: tuple[Comparison, ...]
     notes: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+    def seen_as(self, event: Event, vantage: str) -> tuple[Change, ...]:
+        """Return what an event was seen as at a vantage."""
+        inside = (change for change in self.changes if event.at_ns <= change.first_ns < event.until_ns)
+        return tuple(change for change in inside if change.vantage == vantage)
+
+    @property
+    def outside(self) -> tuple[Change, ...]:
+        """The changes that belong to no event."""
+        spans = [(event.at_ns, event.until_ns) for event in self.events]
+        return tuple(c for c in self.changes if not any(low <= c.first_ns < high for low, high in spans))
 
 
 Check = Callable[[Sequence[VantageOutcome]], tuple[bool, str]]
@@ -62,7 +76,8 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     captures = compare(records)
     outcome, reason = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
     notes = tuple(f"{record.source}: {record.text}" for record in records if isinstance(record, Note))
-    return RunVerdict(outcome, reason, found, judgements, captures, notes)
+    recognised = changes(records, inventory, [event.at_ns for event in found])
+    return RunVerdict(outcome, reason, found, judgements, captures, notes, recognised)
 
 
 def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradicted: int) -> tuple[Outcome, str]:

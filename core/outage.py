@@ -16,6 +16,8 @@ from core.records import Clock, Heartbeats, OutageBegan, OutageEnded
 LOSSES_IN_A_ROW = 3
 """Fewer are loss, not an outage (as BFD's usual detection multiplier, RFC 5880 section 6.8.4)."""
 OVERDUE_NS = 50_000_000
+SHORT_LIFE_NS = 1_000_000_000
+"""A session that is reset before it is so old was never really there."""
 KEPT_ATTEMPTS = 3_000
 SHOWN_EACH_END = 100
 
@@ -123,7 +125,7 @@ class Tracker:
         self._answered: tuple[int, int, int] | None = None  # (attempt, sent, received) of a
         self._first_lost_ns = 0  # s(a+1); 0 while nothing was sent after a
         self._unanswered = 0
-        self._skipped = 0
+        self._skipped: list[tuple[int, int]] = []  # (attempt sent last before, how many)
         self._slip_ns = 0
         self._began = False
         self._same_session = True
@@ -143,7 +145,7 @@ class Tracker:
 
     def skipped(self, count: int, slip_ns: int) -> None:
         """Note that `count` attempts that were due were not sent, because the probe itself was late by `slip_ns`."""
-        self._skipped += count
+        self._skipped.append((self._attempts[-1][0] if self._attempts else 0, count))
         self._slip_ns = max(self._slip_ns, slip_ns)
 
     def session_changed(self) -> None:
@@ -161,10 +163,11 @@ class Tracker:
             return ()  # never sent, or too old to matter
         records: tuple[OutageEnded | Heartbeats, ...] = ()
         lost = self._unanswered - len(pending) - 1
+        skipped = sum(count for last, count in self._skipped if last < attempt)
         if before is not None:
             self.losses += lost
-            if max(lost, self._skipped) >= LOSSES_IN_A_ROW:
-                records = self._ended(before, s_b1_ns, s_b_ns, r_ns, lost)
+            if max(lost, skipped) >= LOSSES_IN_A_ROW:
+                records = self._ended(before, s_b1_ns, s_b_ns, r_ns, lost, skipped)
         self._restart((attempt, s_b_ns, r_ns), pending)
         return records
 
@@ -184,7 +187,7 @@ class Tracker:
         return -1, -1, pending
 
     def _ended(
-        self, before: tuple[int, int, int], s_b1_ns: int, s_b_ns: int, r_b_ns: int, lost: int
+        self, before: tuple[int, int, int], s_b1_ns: int, s_b_ns: int, r_b_ns: int, lost: int, skipped: int
     ) -> tuple[OutageEnded | Heartbeats, ...]:
         vantage, slot, clock = self._identity
         _, s_a_ns, r_a_ns = before
@@ -196,7 +199,7 @@ class Tracker:
             s_b_ns,
             r_b_ns,
             lost,
-            self._skipped,
+            skipped,
             self._slip_ns,
             self._same_session,
         )
@@ -213,7 +216,7 @@ class Tracker:
         self._shown = [(s_ns, 0) for _, s_ns in pending]
         self._attempts.clear()
         self._attempts.extend(pending)
-        self._skipped = 0
+        self._skipped = [(last, count) for last, count in self._skipped if last >= answered[0]]
         self._slip_ns = 0
         self._began = False
         self._same_session = True

@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from core.path_records import NodesSeen, PathTraced
+
 
 class Clock(enum.StrEnum):
     """Which of the three clocks of a failover an outage was seen by (design section 5)."""
@@ -155,7 +157,8 @@ class Opened:
 class Answer:
     """Who answers a session, written at the first answer and at each change.
 
-    Empty text means not known (yet). `nat_address` is the source address the server saw.
+    Empty text means not known (yet). `nat_address` is the source address the server saw, `nat_pool` the pool that
+    holds it. `site` is the node's where the flow showed its node, else the NAT pool's, else what the service told.
     """
 
     t_ns: int
@@ -168,17 +171,6 @@ class Answer:
     server: str
     node: str
     node_known_by: KnownBy
-
-
-@dataclass(frozen=True, slots=True)
-class PathTraced:
-    """Hops that answered low-TTL copies of this session's own segment; '' where none did."""
-
-    t_ns: int
-    vantage: str
-    slot: int
-    session: str
-    hops: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +319,7 @@ Record = (
     | Opened
     | Answer
     | PathTraced
+    | NodesSeen
     | OutageBegan
     | OutageEnded
     | Drop

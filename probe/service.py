@@ -16,6 +16,7 @@ from core.inventory import Address, Mode, Pattern, Service
 
 LONGEST_LINE = 256
 LONGEST_ANSWER = 1 << 16
+_HTTP = b"HTTP/"
 _BIGIP = re.compile(r"BIGipServer[^=]*=(\d{1,10})\.(\d{1,5})\.0000")
 
 
@@ -101,7 +102,10 @@ class Http:
 
     def take(self, data: bytes) -> Seen | Wrong | None:
         """See `Dialogue.take`."""
-        self._first = self._first or data[:64]
+        if len(self._first) < len(_HTTP):
+            self._first += data[:64]
+        if self._first[: len(_HTTP)] != _HTTP[: len(self._first)]:
+            return _wrong(Mode.HTTP, self._first)  # h11 would wait for the end of such a head
         try:
             self._connection.receive_data(data)
             while True:
@@ -168,4 +172,12 @@ def silent(mode: Mode, seconds: float) -> str:
     return (
         f"the service has not answered a question of mode {mode} for {seconds:.1f} s although its connection lives: "
         "wrong service.mode, or the application behind the VIP hangs"
+    )
+
+
+def ended(mode: Mode, sessions: int) -> str:
+    """Say that the far end ends sessions when they are asked, and has answered none so far."""
+    return (
+        f"the service has ended {sessions} sessions at a question of mode {mode} and has answered none: wrong "
+        "service.mode (line, http or keepalive), or the application behind the VIP refuses"
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.events import Event, VantageOutcome, Who
 from core.judge import RunVerdict
+from core.names import Change
 from core.outage import Interval
 from core.truth import Comparison
 
@@ -17,7 +20,7 @@ def to_document(run: str, verdict: RunVerdict) -> dict[str, object]:
         "run": run,
         "outcome": verdict.outcome,
         "reason": verdict.reason,
-        "events": [_event(event) for event in verdict.events],
+        "events": [_event(event, verdict) for event in verdict.events],
         "verdicts": [
             {
                 "experiment": judgement.experiment,
@@ -28,12 +31,13 @@ def to_document(run: str, verdict: RunVerdict) -> dict[str, object]:
             }
             for judgement in verdict.judgements
         ],
+        "outside": [_change(change) for change in verdict.outside],
         "captures": [_comparison(comparison) for comparison in verdict.captures],
         "notes": list(verdict.notes),
     }
 
 
-def _event(event: Event) -> dict[str, object]:
+def _event(event: Event, verdict: RunVerdict) -> dict[str, object]:
     return {
         "experiment": event.experiment,
         "title": event.title,
@@ -45,11 +49,13 @@ def _event(event: Event) -> dict[str, object]:
         "until_ns": event.until_ns,
         "first_convergence_s": _seconds(event.first_convergence_ns),
         "full_convergence_s": _seconds(event.full_convergence_ns),
-        "vantages": {outcome.vantage: _vantage(outcome) for outcome in event.vantages},
+        "vantages": {
+            outcome.vantage: _vantage(outcome, verdict.seen_as(event, outcome.vantage)) for outcome in event.vantages
+        },
     }
 
 
-def _vantage(outcome: VantageOutcome) -> dict[str, object]:
+def _vantage(outcome: VantageOutcome, seen_as: Sequence[Change]) -> dict[str, object]:
     return {
         "before": _who(outcome.before),
         "after": _who(outcome.after),
@@ -67,6 +73,25 @@ def _vantage(outcome: VantageOutcome) -> dict[str, object]:
         "self_inflicted": outcome.self_inflicted,
         "ring_dropped": outcome.ring_dropped,
         "unknown": outcome.unknown,
+        "seen_as": [_change(change) for change in seen_as],
+    }
+
+
+def _change(change: Change) -> dict[str, object]:
+    return {
+        "vantage": change.vantage,
+        "names": list(change.names),
+        "certain": change.certain,
+        "site": change.site,
+        "before": change.before,
+        "after": change.after,
+        "sessions": change.sessions,
+        "of": change.of,
+        "survived": change.survived,
+        "first_ns": change.first_ns,
+        "last_ns": change.last_ns,
+        "evidence_ns": list(change.evidence),
+        "why": change.why,
     }
 
 

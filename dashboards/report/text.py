@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from core.events import Event, VantageOutcome, Who
 from core.judge import RunVerdict, Verdict
+from core.names import Change
 from core.outage import Interval
 from core.records import Outcome
 from core.truth import Comparison
@@ -20,7 +21,7 @@ def to_text(run: str, verdict: RunVerdict, color: bool) -> str:
     """Return table and verdict."""
     lines = []
     for number, event in enumerate(verdict.events, 1):
-        lines += ["", *_event(number, event, color)]
+        lines += ["", *_event(number, event, color), *_seen_as(event, verdict)]
         lines += _judgements(event, verdict, color)
     missing = [judgement for judgement in verdict.judgements if judgement.experiment not in _seen(verdict)]
     lines += [
@@ -30,6 +31,7 @@ def to_text(run: str, verdict: RunVerdict, color: bool) -> str:
     lines.append("")
     if verdict.captures:
         lines.append(_captures(verdict.captures))
+    lines += [f"outside of the events {change.vantage} seen as: {in_words(change)}" for change in verdict.outside]
     lines += [f"note: {note}" for note in verdict.notes]
     hue = {Outcome.PASSED: _GOOD, Outcome.FAILED: _BAD}.get(verdict.outcome, _ODD)
     lines.append(f"{_paint(verdict.outcome, hue, color)}: {verdict.reason}  (run {run})")
@@ -64,6 +66,25 @@ def _event(number: int, event: Event, color: bool) -> list[str]:
 def _ring_drops(outcomes: Sequence[VantageOutcome]) -> list[str]:
     full = [f"{outcome.ring_dropped} at {outcome.vantage}" for outcome in outcomes if outcome.ring_dropped]
     return [f"  ring drops: {', '.join(full)} (packets that found the probe's receive ring full)"] if full else []
+
+
+def _seen_as(event: Event, verdict: RunVerdict) -> list[str]:
+    """Return a line for each vantage that had sessions."""
+    return [
+        f"  {outcome.vantage} seen as: "
+        + ("; ".join(map(in_words, verdict.seen_as(event, outcome.vantage))) or "no change of who answers")
+        for outcome in event.vantages
+        if outcome.alive
+    ]
+
+
+def in_words(change: Change) -> str:
+    """Return a change as text: its name, or `one of` several, where, and of how many sessions if not of all."""
+    name = change.names[0] if change.certain else f"one of {', '.join(change.names)}"
+    place = f"{change.before} to {change.after}" if change.after else change.before
+    found = f"{name}{f' in {change.site}' if change.site else ''}{f' ({place})' if place else ''}"
+    part = "" if change.sessions == change.of else f", {change.sessions} of {change.of} sessions"
+    return found + part + (f": {change.why}" if change.why and not change.certain else "")
 
 
 def _vantage(outcome: VantageOutcome) -> str:

@@ -33,26 +33,37 @@ class Answers:
         self._held.answer[slot] = 0
 
     def seen(self, slot: int, seen: Seen, now_ns: int) -> list[Record]:
-        """Take in what the service told; return the changed answer."""
-        site = self._inventory.site_of_nat_address(seen.client) if seen.client else None
+        """Take in what the service told; return the changed answer.
+
+        The site is the node's where the flow showed one. An address of another pool than before puts that in doubt:
+        the node is not known until the path is traced again, which is then due at once.
+        """
+        by_pool = self._inventory.site_of_nat_address(seen.client) if seen.client else None
         told = self._inventory.sites.get(seen.site)
         before = self.known[self._held.answer[slot]]
+        pool = by_pool.nat_pool.name if by_pool else ""
+        known_by, node = before.node_known_by, before.node
+        if before.nat_address and pool != before.nat_pool and node:
+            known_by, node = KnownBy.UNKNOWN, ""
+            self._held.traced_ns[slot] = 0
+        site = (self._inventory.site_of_node(node) if node else None) or by_pool or told
         answer = replace(
             before,
-            site=(site or told).name if site or told else "",  # type: ignore[union-attr]
-            nat_pool=site.nat_pool.name if site else "",
+            site=site.name if site else "",
+            nat_pool=pool,
             nat_address=str(seen.client or ""),
             server=seen.server,
+            node=node,
+            node_known_by=known_by,
         )
         return self._is(slot, answer, now_ns)
 
     def through(self, slot: int, node: str, now_ns: int) -> list[Record]:
         """Take in which node the flow's own path showed; return the changed answer."""
         before = self.known[self._held.answer[slot]]
-        site = before.site or next(
-            (s.name for s in self._inventory.sites.values() for n in s.nodes if n.name == node), ""
-        )
-        return self._is(slot, replace(before, site=site, node=node, node_known_by=KnownBy.FLOW), now_ns)
+        site = self._inventory.site_of_node(node)
+        name = site.name if site else before.site
+        return self._is(slot, replace(before, site=name, node=node, node_known_by=KnownBy.FLOW), now_ns)
 
     def _is(self, slot: int, answer: Answer, now_ns: int) -> list[Record]:
         number = self._number.get(answer)
@@ -64,7 +75,7 @@ class Answers:
         if number == self._held.answer[slot]:
             return []
         self._held.answer[slot] = number
-        if not answer.site:
+        if not (answer.site or answer.nat_address):
             return []
         # What was received earlier may be read later; who answers is told in the order in which it was learnt.
         self._told_ns = max(self._told_ns, now_ns)

@@ -23,6 +23,8 @@ TRACES_A_SECOND = 25
 """With many sessions each is asked and traced more seldom, so that all together are at most so many a second."""
 AT_ONCE = 4.0
 """After an outage, or when sessions are opened, so many seconds' worth may be asked and traced at once."""
+SEARCHES_A_SECOND = 5
+"""Of the sessions that are silent so many a second are traced: how far do their packets get?"""
 ASKS_A_TICK = 10
 TRACES_A_TICK = 2
 Slots = NDArray[np.int64]
@@ -85,6 +87,7 @@ class Beats:
         self._trace_ns = max(TRACE_NS, held.count * 1_000_000_000 // TRACES_A_SECOND)
         self._asking = Allowance(ASKS_A_SECOND, ASKS_A_TICK)
         self._tracing = Allowance(TRACES_A_SECOND, TRACES_A_TICK)
+        self._searching = Allowance(SEARCHES_A_SECOND, 1)
         self._offsets = np.arange(held.count, dtype=np.int64) * turns.period_ns // held.count
         self._nobody = np.zeros(0, np.int64)
 
@@ -128,6 +131,9 @@ class Beats:
         steady = ~parked
         quiet = steady & ~self._gaps.began[whole]
         traced = self._tracing.take(np.flatnonzero(quiet & traces), now_ns)
+        silent = np.flatnonzero(steady & traces & self._gaps.began[whole])
+        if len(silent):
+            traced = np.concatenate([traced, self._searching.take(silent, now_ns)])
         asked = self._asking.take(np.flatnonzero(quiet & asks), now_ns)
         steady[asked] = False
         low = piece.low
@@ -167,4 +173,5 @@ class Beats:
             self._gaps.unsent(np.array(idle), revolution)
         for slot in plan.traced.tolist():
             if not self._held.closed[slot]:
-                self._traces.begin(slot, int(self._gaps.answered_revolution[slot]), now_ns)
+                silent = bool(self._gaps.began[slot])
+                self._traces.begin(slot, int(self._gaps.answered_revolution[slot]), now_ns, silent=silent)

@@ -225,7 +225,7 @@ class RingEngine:
             return
         while visits.to_open and visits.to_open[0][0] <= now_ns and self._opens >= 1 and visits.opening < at_once:
             self._opens -= 1
-            visits.admit(visits.to_open.popleft()[1])
+            visits.admit(visits.to_open.popleft()[1], now_ns)
 
     def _follow(self, now_ns: int) -> None:
         """Take over a changed next hop, and say when there is none."""
@@ -247,7 +247,9 @@ class RingEngine:
 
     def _check(self, now_ns: int) -> None:
         if not self._intake.waiting:  # else answers may be waiting
-            self._records += self._gaps.check(now_ns)
+            began_here = self._gaps.check(now_ns)
+            self._held.traced_ns[[record.slot for record in began_here]] = 0
+            self._records += began_here
         began = self._fresh.check(now_ns)
         if began:
             self._records.append(began)
@@ -264,6 +266,7 @@ class RingEngine:
         self._tally.syn_sent, self._fresh.sent = self._fresh.sent, 0
         self._tally.syn_answered, self._fresh.answered = self._fresh.answered, 0
         self._records += self._tally.summaries(now_ns, self._vantage, self._answers.known, alive)
+        self._records += self._traces.seen(now_ns)
         cpu_ns, self._cpu_ns = self._cpu_ns, time.process_time_ns()
         ignored, self._visits.ignored = self._visits.ignored, type(self._visits.ignored)()
         refused = self._tx.refused + self._sender.refused

@@ -13,6 +13,9 @@ from core.records import Clock, Heartbeats, OutageBegan, Record
 from probe.ring.turns import Turns
 
 Slots = NDArray[np.int64]
+Bits = NDArray[np.uint64]
+_BITS = 64
+_ONE = np.uint64(1)
 HEARTBEATS_A_SECOND = 200
 """Of so many outages a second the heartbeats are kept one by one; of the others their bounds."""
 
@@ -27,12 +30,23 @@ class Ended:
     gap: Gap
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Up to an answered attempt, by slot: all attempts ever, and turns skipped since the one answered before."""
+
+    attempts: Slots
+    skipped: NDArray[np.uint32]
+
+
 class Gaps:
     """Follows the attempts of `turns.slots` slots of one vantage.
 
-    An attempt's number is its revolution. `sent` and `unsent` are told of slices of slots, `answered` of any slots,
-    each once a call. `losses` counts attempts that went unanswered outside outages too, `late` answers that came
-    after a later attempt's.
+    An attempt's number is its revolution. Of each turn of a slot exactly one of `sent`, `unsent` and `skipped` is
+    told, in order; `answered` of any slots, each once a call. `losses` counts attempts that went unanswered outside
+    outages too, `late` answers that came after a later attempt's.
+
+    Of the last 64 turns of a slot it is kept which were sent, so an answer that comes by so many turns late still
+    finds its place among them; of turns still older all count as sent.
     """
 
     def __init__(self, vantage: str, turns: Turns) -> None:
@@ -47,9 +61,11 @@ class Gaps:
         self._s_a_ns = np.zeros(count, np.int64)
         self._s_first_ns = np.zeros(count, np.int64)
         self._first_lost = np.zeros(count, np.int64)
-        self._hole_low = np.zeros(count, np.uint32)
-        self._hole_high = np.zeros(count, np.uint32)
-        self._unsent = np.zeros(count, np.uint32)
+        self._turned = np.zeros(count, np.uint32)
+        self._turns_sent = np.zeros(count, np.uint64)  # bit k: whether turn `_turned - k` was an attempt
+        self._turns_skipped = np.zeros(count, np.uint64)
+        self._attempts = np.zeros(count, np.uint32)
+        self._attempts_answered = np.zeros(count, np.uint32)  # how many were sent up to the last answered
         self._skipped = np.zeros(count, np.uint32)
         self._slip_ns = np.zeros(count, np.int64)
         self._other_session = np.zeros(count, np.bool_)
@@ -61,6 +77,9 @@ class Gaps:
 
     def sent(self, slots: slice | Slots, revolution: int, s_ns: int, late_ns: NDArray[np.int64]) -> None:
         """Note that attempt `revolution` of `slots` was sent at `s_ns`, each `late_ns` after it was due (or before)."""
+        self._turn(slots, revolution)
+        self._turns_sent[slots] |= _ONE
+        self._attempts[slots] += 1
         self.last_sent[slots] = revolution
         self._slip_ns[slots] = np.maximum(self._slip_ns[slots], np.abs(late_ns))
         first = self._first_lost[slots]
@@ -74,19 +93,19 @@ class Gaps:
 
     def unsent(self, slots: slice | Slots, revolution: int) -> None:
         """Note that `slots` had nothing to send at their turn: no session is open, and none may be opened yet."""
-        self._hole(slots, revolution)
-        self._unsent[slots] += 1
+        self._turn(slots, revolution)
 
     def skipped(self, slots: slice | Slots, revolution: int, slip_ns: int) -> None:
         """Note that the turn of `slots` was left out because the probe itself was late by `slip_ns`."""
-        self._hole(slots, revolution)
+        self._turn(slots, revolution)
+        self._turns_skipped[slots] |= _ONE
         self._skipped[slots] += 1
         self._slip_ns[slots] = np.maximum(self._slip_ns[slots], slip_ns)
 
-    def _hole(self, slots: slice | Slots, revolution: int) -> None:
-        goes_on = self._hole_high[slots] == revolution - 1
-        self._hole_low[slots] = np.where(goes_on, self._hole_low[slots], revolution)
-        self._hole_high[slots] = revolution
+    def _turn(self, slots: slice | Slots, revolution: int) -> None:
+        self._turned[slots] = revolution
+        self._turns_sent[slots] <<= _ONE
+        self._turns_skipped[slots] <<= _ONE
 
     def session_changed(self, slot: int) -> None:
         """Note that the session in this slot ended: a gap over this instant was not survived."""
@@ -98,59 +117,54 @@ class Gaps:
         Return which were news: the first answer to an attempt that was sent, and to none before the last answered.
         """
         before = self.answered_revolution[slots]
-        fresh = (revolutions > before) & (s_ns >= 0) & (revolutions <= self.last_sent[slots])
+        behind = self._turned[slots].astype(np.int64) - revolutions
+        turns_sent = self._turns_sent[slots]
+        was_sent = (turns_sent >> np.clip(behind, 0, _BITS - 1).astype(np.uint64) & _ONE).astype(np.bool_)
+        fresh: NDArray[np.bool_] = (revolutions > before) & (s_ns >= 0) & (behind >= 0) & (was_sent | (behind >= _BITS))
         if not fresh.all():
             self.late += int(np.count_nonzero(revolutions < before))
             slots, revolutions, s_ns, r_ns = slots[fresh], revolutions[fresh], s_ns[fresh], r_ns[fresh]
-            before = before[fresh]
-        between = revolutions - before - 1
-        known = before > 0
-        if (between[known] > 0).any():
-            self._close_gaps(slots, revolutions, s_ns, r_ns, np.flatnonzero(known & (between > 0)))
-        if self._skipped[slots].any() or self._unsent[slots].any():
-            self._forget_holes(slots, revolutions)
-        pending = self.last_sent[slots] > revolutions
+            before, behind, turns_sent = before[fresh], behind[fresh], turns_sent[fresh]
+        later = _later(turns_sent, behind)
+        after = np.bitwise_count(later) + np.maximum(behind - _BITS, 0)
+        attempts = self._attempts[slots] - after
+        skipped_later = np.bitwise_count(_later(self._turns_skipped[slots], behind))
+        gaps = np.flatnonzero((before > 0) & (revolutions - before > 1))
+        if len(gaps):
+            counts = _Counts(attempts[gaps], (self._skipped[slots] - skipped_later)[gaps])
+            self._close_gaps(slots[gaps], revolutions[gaps], s_ns[gaps], r_ns[gaps], counts)
         self.answered_revolution[slots] = revolutions
+        self._attempts_answered[slots] = attempts
         self._s_a_ns[slots] = s_ns
         self.received_ns[slots] = r_ns
-        self._first_lost[slots] = np.where(pending, revolutions + 1, 0)
-        if pending.any():
-            self._next_pending(slots[pending], revolutions[pending] + 1)
+        self._skipped[slots] = skipped_later
         self._slip_ns[slots] = 0
         self.began[slots] = False
         self._other_session[slots] = False
+        self._first_lost[slots] = 0
+        waiting = after > 0
+        if waiting.any():
+            self._next_pending(slots[waiting], later[waiting], behind[waiting])
         return fresh
 
-    def _next_pending(self, slots: Slots, revolutions: Slots) -> None:
-        """Find the first attempt that is under way yet: the one after `b`, or after the hole that follows it."""
-        in_hole = (self._hole_low[slots] <= revolutions) & (revolutions <= self._hole_high[slots])
-        revolutions = np.where(in_hole, self._hole_high[slots].astype(np.int64) + 1, revolutions)
-        self._first_lost[slots] = revolutions
-        self._s_first_ns[slots] = self._turns.instants(slots, revolutions)
+    def _next_pending(self, slots: Slots, later: Bits, behind: Slots) -> None:
+        """Find the oldest attempt that is under way yet: the one after the answered one."""
+        turns_ago = np.where(behind > _BITS, behind - 1, _highest(later))
+        first = self._turned[slots].astype(np.int64) - turns_ago
+        s_ns = self._turns.instants(slots, first)
+        # Too old to be known: a later instant only makes what is reported for sure shorter.
+        known = np.where(s_ns >= 0, s_ns, self._turns.instants(slots, self.last_sent[slots]))
+        self._first_lost[slots] = first
+        self._s_first_ns[slots] = known
 
-    def _after(self, slots: Slots, revolutions: Slots) -> tuple[Slots, Slots]:
-        """Return how many of (unsent, skipped) turns lie after `revolutions`: those of the last hole."""
-        beyond = self._hole_low[slots] > revolutions
-        width = np.where(beyond, self._hole_high[slots].astype(np.int64) - self._hole_low[slots] + 1, 0)
-        skipped = np.minimum(width, self._skipped[slots])
-        return width - skipped, skipped
-
-    def _forget_holes(self, slots: Slots, revolutions: Slots) -> None:
-        unsent, skipped = self._after(slots, revolutions)
-        self._unsent[slots] = unsent
-        self._skipped[slots] = skipped
-
-    def _close_gaps(self, slots: Slots, revolutions: Slots, s_ns: Slots, r_ns: Slots, which: Slots) -> None:
+    def _close_gaps(self, slots: Slots, b: Slots, s_ns: Slots, r_ns: Slots, counts: _Counts) -> None:
         """Count the losses of the gaps that end, and keep what makes an outage of those that are long enough."""
-        mine, b = slots[which], revolutions[which]
-        unsent_after, skipped_after = self._after(mine, b)
-        skipped = self._skipped[mine] - skipped_after
-        lost = b - self.answered_revolution[mine] - 1 - (self._unsent[mine] - unsent_after) - skipped
-        np.maximum(lost, 0, out=lost)
+        lost = np.maximum(counts.attempts - self._attempts_answered[slots] - 1, 0)
+        skipped = counts.skipped
         self.losses += int(lost.sum())
-        for at in np.flatnonzero(np.maximum(lost, skipped) >= LOSSES_IN_A_ROW):
-            slot, row = int(mine[at]), which[at]
-            before = self._before(slot, int(b[at]))
+        for row in np.flatnonzero(np.maximum(lost, skipped) >= LOSSES_IN_A_ROW):
+            slot = int(slots[row])
+            before = self._before(slot, int(b[row]))
             previous = self._turns.instant(slot, before)
             first = int(self._first_lost[slot])
             s_a1_ns = int(self._s_first_ns[slot]) if first else int(s_ns[row])
@@ -161,20 +175,18 @@ class Gaps:
                 s_b1_ns=previous if previous >= 0 else s_a1_ns,
                 s_b_ns=int(s_ns[row]),
                 r_b_ns=int(r_ns[row]),
-                lost=int(lost[at]),
-                skipped=int(skipped[at]),
+                lost=int(lost[row]),
+                skipped=int(skipped[row]),
                 slip_ns=int(self._slip_ns[slot]),
                 same_session=not self._other_session[slot],
                 stamp_error_ns=max(self._turns.uncertainty(slot, first), self._turns.uncertainty(slot, before)),
             )
-            self._ended.append(Ended(slot, int(self.answered_revolution[slot]), int(b[at]), gap))
+            self._ended.append(Ended(slot, int(self.answered_revolution[slot]), int(b[row]), gap))
 
     def _before(self, slot: int, revolution: int) -> int:
-        """Return the attempt that was sent before."""
-        before = revolution - 1
-        if int(self._hole_low[slot]) <= before <= int(self._hole_high[slot]):
-            before = int(self._hole_low[slot]) - 1
-        return before
+        """Return the attempt that was sent before `revolution`; 0 where it is too long ago to be known."""
+        earlier = int(self._turns_sent[slot]) >> (int(self._turned[slot]) - revolution + 1)
+        return revolution - (earlier & -earlier).bit_length() if earlier else 0
 
     @property
     def waiting(self) -> int:
@@ -205,9 +217,9 @@ class Gaps:
 
     def check(self, now_ns: int) -> list[OutageBegan]:
         """Return the outages that have begun: three attempts overdue; each gap once."""
-        holes = self._unsent.astype(np.int64) + self._skipped
+        sent = self._attempts - self._attempts_answered.astype(np.int64)
+        holes = np.maximum(self.last_sent - self._first_lost + 1 - sent, 0)
         third_ns = self._s_first_ns + (LOSSES_IN_A_ROW - 1 + holes) * self._turns.period_ns
-        sent = self.last_sent - self._first_lost + 1 - holes
         overdue = (self._first_lost > 0) & ~self.began & (self.answered_revolution > 0)
         overdue &= (now_ns - third_ns >= self._overdue_ns) & (sent >= LOSSES_IN_A_ROW)
         found = np.flatnonzero(overdue)
@@ -215,3 +227,16 @@ class Gaps:
         return [
             OutageBegan(now_ns, self._vantage, int(slot), Clock.DATA_PLANE, int(self._s_a_ns[slot])) for slot in found
         ]
+
+
+def _later(bits: Bits, behind: Slots) -> Bits:
+    """Return of each 64 turns those that came after the one that lies `behind` the last."""
+    kept = np.minimum(behind, _BITS - 1).astype(np.uint64)
+    return np.where(behind < _BITS, bits & ((_ONE << kept) - _ONE), bits)
+
+
+def _highest(bits: Bits) -> Slots:
+    """Return the number of the highest bit that is set."""
+    for width in (1, 2, 4, 8, 16, 32):
+        bits = bits | bits >> np.uint64(width)
+    return np.bitwise_count(bits).astype(np.int64) - 1

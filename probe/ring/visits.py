@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.inventory import Service
+from core.outage import SHORT_LIFE_NS
 from core.records import Drop, DropCause, Note, Opened, Record
 from core.tcp.segments import Flag, Segment, add, distance
 from core.tcp.session import Closed, Dropped, Established, Output, Received, Send, Session
@@ -24,6 +25,9 @@ from probe.service import Dialogue, Seen, Wrong
 AGAIN_NS = 50_000_000
 SILENT_NS = 2_500_000_000
 NOTES = 8
+ENDED_WHEN_ASKED = 3
+LOOK_NS = 40_000_000
+"""Sessions that are reset as soon as they are open are traced at most so often, all together."""
 
 
 @dataclass
@@ -85,11 +89,15 @@ class Visits:
         self.ignored: Counter[str] = Counter()
         self._noted: set[str] = set()
         self._ever_answered = False
+        self._ended_when_asked = 0
+        self._short_lived: set[int] = set()
+        self._looked_ns = 0
 
     # --- at a slot's turn -------------------------------------------------------------------------------------
 
-    def admit(self, slot: int) -> None:
+    def admit(self, slot: int, now_ns: int) -> None:
         """Begin to open a session: its SYN goes out at its turn."""
+        self._records += self._around.traces.end(slot, now_ns)  # its port is about to be another's
         self._around.renew(slot)
         self.open[slot] = Visit(Session(random.getrandbits(32)))
         self._held.closed[slot] = False
@@ -218,6 +226,11 @@ class Visits:
         packet = self._around.packet(slot, beat)
         self._held.hold(slot, packet, (session.snd_una, session.rcv_nxt, ts_recent))
         del self.open[slot]
+        if slot in self._short_lived and now_ns - self._looked_ns >= LOOK_NS:
+            # The one before it was reset at once, and this one may be too: look now which way its packets go.
+            self._looked_ns = now_ns
+            self._around.traces.begin(slot, int(self._around.gaps.answered_revolution[slot]), now_ns, closer=True)
+        self._short_lived.discard(slot)
         if not session.timestamps:
             self._note(
                 now_ns, "the far end has no TCP timestamps: an answer counts for the attempt sent last before it"
@@ -246,7 +259,6 @@ class Visits:
         held.opened_ns[slot] = now_ns
         held.asked_ns[slot] = held.traced_ns[slot] = 0
         around.answers.forget(slot)
-        around.traces.forget(slot)
         name, port = around.answers.session_name(slot), int(held.port[slot])
         restarts = int(held.restarts[slot])
         self._records.append(Opened(now_ns, around.vantage, slot, name, around.source(slot), port, rtt_ns, restarts))
@@ -258,6 +270,7 @@ class Visits:
             self._note(now_ns, told.words)
             visit.dialogue = None
         elif isinstance(told, Seen) and visit.dialogue is not None:
+            self._ever_answered = True
             self._records += self._around.answers.seen(slot, told, now_ns)
             visit.dialogue = None
 
@@ -274,10 +287,16 @@ class Visits:
                 self.ignored["refused"] += 1
             return
         held.opened_ns[slot] = 0
+        if visit.dialogue is not None and not self._ever_answered:
+            self._ended_when_asked += 1
+            if self._ended_when_asked == ENDED_WHEN_ASKED:
+                self._note(now_ns, services.ended(around.service.mode, ENDED_WHEN_ASKED))
         around.gaps.session_changed(slot)
         self._reopen(slot, now_ns)
         name = around.answers.session_name(slot)
         age_ns = now_ns - opened_ns
+        if dropped.cause is DropCause.RESET and age_ns < SHORT_LIFE_NS:
+            self._short_lived.add(slot)
         self._records.append(Drop(now_ns, around.vantage, slot, name, dropped.cause, dropped.detail, age_ns))
 
     def _end(self, slot: int) -> None:

@@ -142,7 +142,7 @@ class World:
             if rng.random() < 0.1:
                 self.visits.to_open.append((from_ns, slot))  # some stay closed for a while
             else:
-                self.visits.admit(slot)
+                self.visits.admit(slot, self.now_ns)
         waiting_still = {slot for slot, visit in self.visits.open.items() if rng.random() < 0.05 and not visit.dialogue}
         skipped, due = self.turns.take(self.now_ns)
         assert not skipped

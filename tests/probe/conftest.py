@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,12 +100,16 @@ class Agent:
     def stop(self) -> list[Record]:
         """Stop it in order and return all records."""
         self.process.terminate()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(30) == 0
         return self.records()
 
+    def answers(self) -> dict[int, Answer]:
+        """Return who answers each slot now."""
+        return {record.slot: record for record in self.of(Answer) if isinstance(record, Answer)}
+
     def wait_answered(self) -> None:
-        """Return once every slot knows site and node."""
-        wait_for(lambda: len({r.slot for r in self.of(Answer) if isinstance(r, Answer) and r.node}) == 25)
+        """Return once every slot knows server and node."""
+        wait_for(lambda: sum(bool(r.server and r.node) for r in self.answers().values()) == 25)
 
 
 @pytest.fixture
@@ -159,14 +164,16 @@ def start_agent(network: Network, directory: Path, journal: str = "v1.db", inven
     path = directory / journal
     argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(path)]
     process = network.start(network.client, sys.executable, *argv)
-    log = directory / f"log-{len(network.processes) - 1}"
-
-    def begun() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return bool(read_journal(path)[0])
-        except JournalError:
-            return False  # its tables are not there yet
-
-    wait_for(begun)
+    until_s = time.monotonic() + 15
+    while not _readable(path):
+        assert process.poll() is None, (directory / f"log-{len(network.processes) - 1}").read_text()
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
     return Agent(process, path)
+
+
+def _readable(journal: Path) -> bool:
+    try:
+        return bool(read_journal(journal)[0])
+    except JournalError:
+        return False

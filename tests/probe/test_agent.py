@@ -15,6 +15,7 @@ import pytest
 from core.inventory import Vip
 from core.loader import parse_inventory
 from core.outage import interval
+from core.path_records import PathTraced
 from core.records import (
     Answer,
     Clock,
@@ -25,7 +26,6 @@ from core.records import (
     Opened,
     OutageBegan,
     OutageEnded,
-    PathTraced,
     ProbeStarted,
     ProbeStopped,
     Record,
@@ -46,7 +46,7 @@ def outages(records: list[Record], clock: Clock = Clock.DATA_PLANE) -> list[Outa
 
 
 def test_who_answers_and_a_quiet_end(network: Network, agent: Agent) -> None:
-    answers = {record.slot: record for record in agent.of(Answer) if isinstance(record, Answer)}
+    answers = agent.answers()
     assert set(answers) == SLOTS
     for record in answers.values():
         assert (record.site, record.nat_pool, record.nat_address) == ("here", "N1", "10.77.1.2")
@@ -182,7 +182,7 @@ def test_ipv6_is_held_traced_and_measured(network: Network, tmp_path: Path) -> N
     wait_for(lambda: ":7006" in network.run(network.server, "ss", "-Hltn"))
     agent = start_agent(network, tmp_path, inventory_text=INVENTORY6)
     agent.wait_answered()
-    answers = {(r.site, r.nat_address, r.server, r.node) for r in agent.of(Answer) if isinstance(r, Answer) and r.node}
+    answers = {(r.site, r.nat_address, r.server, r.node) for r in agent.answers().values()}
     assert answers == {("here", "2001:db8:1::2", "s6", "node")}
     path = tmp_path / "v6.pcap"
     sniffer = network.start(network.client, *capture.command(path, parse_inventory(INVENTORY6, "x").vip))
@@ -257,7 +257,7 @@ def test_http_is_asked_who_answers(network: Network, tmp_path: Path, server: str
     text = INVENTORY.replace("port: 7000", f"port: 7080, {service}")
     agent = start_agent(network, tmp_path, inventory_text=text)
     agent.wait_answered()
-    answers = {(r.site, r.nat_pool, r.server, r.node) for r in agent.of(Answer) if isinstance(r, Answer) and r.node}
+    answers = {(r.site, r.nat_pool, r.server, r.node) for r in agent.answers().values()}
     assert answers == {("here", "N1", "web1", "node")}
     before = len(agent.of(Summary))
     wait_for(lambda: len(agent.of(Summary)) >= before + 3)
@@ -267,7 +267,7 @@ def test_http_is_asked_who_answers(network: Network, tmp_path: Path, server: str
 
 @pytest.mark.parametrize(
     ("service", "advice"),
-    [("{mode: http}", "it speaks line"), ("{mode: line}", "it speaks HTTP: mode http")],
+    [("{mode: http}", "ended 3 sessions at a question of mode http"), ("{mode: line}", "it speaks HTTP: mode http")],
 )
 def test_the_wrong_mode_is_told_within_3_s(network: Network, tmp_path: Path, service: str, advice: str) -> None:
     text = INVENTORY.replace("port: 7000", f"port: 7000, service: {service}")

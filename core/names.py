@@ -1,0 +1,91 @@
+"""What a change of who answers may be, and one such change with its evidence. Values only.
+
+Each name's signature, and what it cannot be told from: docs/recognising.md.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+TOGETHER_NS = 5_000_000_000
+"""What happens within so long of each other is one change."""
+SHOWN = 10
+
+
+class Name(enum.StrEnum):
+    """What a change may be."""
+
+    NODE_FAILOVER = "node failover"
+    NODE_FAILBACK = "node failback"
+    REHASHED = "flows re-hashed to another node"
+    SITE_FAILOVER = "site failover"
+    SITE_FAILBACK = "site failback"
+    WITHDRAWAL = "route withdrawal"
+    SITE_MOVED = "some flows moved to another site"
+    NAT_POOL_CHANGED = "NAT pool changed, site did not"
+    ASYMMETRIC = "answered through one site's node with another's NAT pool"
+    BALANCED_SITES = "packets of one flow balanced over two sites"
+    BALANCED_INSIDE = "packets of one flow balanced inside a site"
+    RESET_AT_ONCE = "new sessions reset at once"
+    GRAY = "gray failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change at one vantage. More than one of `names`: the facts allow each of them, and no other.
+
+    `before` and `after` are the places (nodes, sites or NAT pools, as the name has it; '' where it has none); `site`
+    is where it happened, of what happens inside one.
+    `sessions` of `of` were part of it; `survived` of them went on without a restart. `evidence` are the instants of
+    the first records it rests on, `SHOWN` at most; `why` says more in words, or is ''.
+    """
+
+    vantage: str
+    names: tuple[Name, ...]
+    site: str
+    before: str
+    after: str
+    sessions: int
+    of: int
+    survived: int
+    first_ns: int
+    last_ns: int
+    evidence: tuple[int, ...]
+    why: str
+
+    @property
+    def certain(self) -> bool:
+        """Whether the facts allow one name only."""
+        return len(self.names) == 1
+
+
+class Timed(Protocol):
+    """Anything that happened at an instant."""
+
+    @property
+    def t_ns(self) -> int:
+        """When, in ns."""
+        ...
+
+
+T = TypeVar("T", bound=Timed)
+
+
+def _never(_: Sequence[Timed], __: Timed) -> bool:
+    return False
+
+
+def bursts(timed: Sequence[T], cuts: Sequence[int], apart: Callable[[Sequence[T], T], bool] = _never) -> list[list[T]]:
+    """Return what belongs together: near in time, no cut between, and `apart(so far, next)` does not object."""
+    found: list[list[T]] = []
+    for item in sorted(timed, key=lambda item: item.t_ns):
+        last_ns = found[-1][-1].t_ns if found else 0
+        cut = any(last_ns < cut_ns <= item.t_ns for cut_ns in cuts)
+        if found and not cut and item.t_ns - last_ns <= TOGETHER_NS and not apart(found[-1], item):
+            found[-1].append(item)
+        else:
+            found.append([item])
+    return found

@@ -1,0 +1,170 @@
+"""Where each slot's answers came from, and for how long: one vantage's records brought together. Names nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from core.inventory import Inventory
+from core.outage import SHORT_LIFE_NS
+from core.path_records import NodesSeen, PathTraced
+from core.records import (
+    Answer,
+    Clock,
+    Drop,
+    DropCause,
+    Opened,
+    OutageBegan,
+    OutageEnded,
+    Record,
+)
+
+NO_POOL = "no pool"
+"""Stands for the pool of an address that no pool of the inventory holds."""
+_ORDER = (OutageBegan, OutageEnded, Drop, Opened, Answer, PathTraced, NodesSeen)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A slot was answered from one place from `since_ns` on; '' is not known. `site` is the node's where that is."""
+
+    slot: int
+    session: str
+    site: str
+    node: str
+    pool: str
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A gap in a slot's answers: from its last answered attempt; its end, None while it lasts; s(b-1)."""
+
+    from_ns: int
+    until_ns: int | None
+    last_lost_ns: int
+
+
+@dataclass
+class SlotHistory:
+    """What one slot has lived through, each list in order of time."""
+
+    stays: list[Stay] = field(default_factory=list)
+    paths: list[PathTraced] = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
+    open_since_ns: int | None = None
+
+    def at(self, t_ns: int) -> Stay | None:
+        """Return where the slot was answered from at `t_ns`; None where its session had been dropped by then."""
+        stay = next((stay for stay in reversed(self.stays) if stay.since_ns <= t_ns), None)
+        dropped = stay and any(drop.session == stay.session and drop.t_ns <= t_ns for drop in self.drops)
+        return None if dropped else stay
+
+    def had_outage(self, after_ns: int, until_ns: int) -> bool:
+        """Whether an outage ended, or still lasted, between two instants."""
+        return any(
+            gap.from_ns < until_ns and (gap.until_ns is None or after_ns < gap.until_ns <= until_ns)
+            for gap in self.outages
+        )
+
+
+@dataclass
+class History:
+    """One vantage: its slots, and which nodes its path traces have shown (instant, counts by node)."""
+
+    slots: defaultdict[int, SlotHistory] = field(default_factory=lambda: defaultdict(SlotHistory))
+    seen: list[tuple[int, Mapping[str, int]]] = field(default_factory=list)
+
+    def saw(self, nodes: frozenset[str], after_ns: int, until_ns: int) -> bool:
+        """Whether a path trace of an answered session has shown one of `nodes` after one instant, before another."""
+        return any(after_ns < t_ns < until_ns and nodes & counts.keys() for t_ns, counts in self.seen)
+
+
+def gather(records: Sequence[Record]) -> dict[str, History]:
+    """Return the history of each vantage. The order of `records` does not matter, nor that of equal instants."""
+    found: dict[str, History] = {}
+    mine = [record for record in records if isinstance(record, _ORDER)]
+    for record in sorted(mine, key=lambda record: (record.t_ns, _ORDER.index(type(record)), repr(record))):
+        history = found.setdefault(record.vantage, History())
+        if isinstance(record, NodesSeen):
+            history.seen.append((record.t_ns, dict(record.nodes)))
+        elif record.slot >= 0 and not getattr(record, "held_kernel", False):
+            _take(history.slots[record.slot], record)
+    for history in found.values():
+        for slot in history.slots.values():
+            if slot.open_since_ns is not None:
+                slot.outages.append(Outage(slot.open_since_ns, None, slot.open_since_ns))
+    return found
+
+
+def _take(slot: SlotHistory, record: Opened | Answer | PathTraced | OutageBegan | OutageEnded | Drop) -> None:
+    match record:
+        case Answer():
+            _stay(slot, record)
+        case PathTraced():
+            slot.paths.append(record)
+        case Drop():
+            slot.drops.append(record)
+        case OutageBegan() if record.clock is Clock.DATA_PLANE:
+            slot.open_since_ns = record.last_sent_ns
+        case OutageEnded() if record.clock is Clock.DATA_PLANE:
+            slot.open_since_ns = None
+            if not record.self_inflicted:
+                slot.outages.append(Outage(record.s_a_ns, record.r_b_ns, record.s_b1_ns))
+        case _:
+            pass
+
+
+def _stay(slot: SlotHistory, answer: Answer) -> None:
+    """Begin a stay, or complete the last one: what becomes known of the same session's same pool is no change."""
+    pool = answer.nat_pool or (NO_POOL if answer.nat_address else "")
+    new = Stay(answer.slot, answer.session, answer.site, answer.node, pool, answer.t_ns)
+    last = slot.stays[-1] if slot.stays else None
+    if last is not None and last.session == new.session:
+        if (last.site, last.node, last.pool) == (new.site, new.node, new.pool):
+            return
+        if last.node in ("", new.node) and last.pool in ("", new.pool):
+            slot.stays[-1] = Stay(new.slot, new.session, new.site, new.node, new.pool, last.since_ns)
+            return
+    slot.stays.append(new)
+
+
+def returns(stays: Sequence[Stay]) -> dict[str, list[int]]:
+    """Return by session the instants at which its answers came back to a place that they had left."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    left: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
+    for before, after in pairwise(stays):
+        if before.session == after.session:
+            left[before.session].add((before.site, before.node, before.pool))
+            if (after.site, after.node, after.pool) in left[after.session]:
+                found[after.session].append(after.since_ns)
+    return dict(found)
+
+
+def short_lives(drops: Sequence[Drop]) -> list[list[Drop]]:
+    """Return the runs of drops in a row of sessions that were reset as soon as they were open."""
+    runs: list[list[Drop]] = []
+    goes_on = False
+    for drop in drops:
+        short = drop.cause is DropCause.RESET and drop.age_ns < SHORT_LIFE_NS
+        if short and goes_on:
+            runs[-1].append(drop)
+        elif short:
+            runs.append([drop])
+        goes_on = short
+    return runs
+
+
+def shown(path: PathTraced, inventory: Inventory) -> tuple[frozenset[str], frozenset[str]]:
+    """Return which (nodes, sites) a path trace has shown."""
+    by_address = {
+        str(address): (node.name, site.name)
+        for site in inventory.sites.values()
+        for node in site.nodes
+        for address in node.addresses
+    }
+    found = [by_address[hop] for hop in (*path.hops, *(hop for _, hop in path.also)) if hop in by_address]
+    return frozenset(node for node, _ in found), frozenset(site for _, site in found)
