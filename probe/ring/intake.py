@@ -127,4 +127,4 @@ class Intake:
         elif self._served.traces.under_way(slot, error.mark, error.seq):
             self._records += self._served.traces.time_exceeded(slot, error.router, error.mark, now_ns)
         else:
-            self._visits.ignored["icmp"] += 1
+            self._visits.ignored["time exceeded of no trace"] += 1  # also late ones, of a trace that has its node
