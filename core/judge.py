@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.events import Event, VantageOutcome, events
+from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
 from core.outage import Interval
@@ -61,8 +62,11 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
     captures = compare(records)
     outcome, reason = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
-    notes = tuple(f"{record.source}: {record.text}" for record in records if isinstance(record, Note))
-    return RunVerdict(outcome, reason, found, judgements, captures, notes)
+    notes = [f"{record.source}: {record.text}" for record in records if isinstance(record, Note)]
+    evidence = sum(isinstance(record, EvidenceWritten) for record in records)
+    if evidence:
+        notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
+    return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes))
 
 
 def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradicted: int) -> tuple[Outcome, str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from core.evidence import EvidenceWritten
+
 
 class Clock(enum.StrEnum):
     """Which of the three clocks of a failover an outage was seen by (design section 5)."""
@@ -332,6 +334,7 @@ Record = (
     | Drop
     | Heartbeats
     | CaptureGap
+    | EvidenceWritten
     | Summary
     | ProbeHealth
     | Note

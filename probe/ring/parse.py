@@ -36,10 +36,12 @@ class Answers:
 class Split:
     """What is in a batch: the `answers`; `slots` whose newest stamp is now `stamps`; rows that are for the slow path.
 
+    Steady are `rows`, which are of `slots`.
     `others` are the numbers of those rows, `other_slots` their slots (-1: of none), `noted` which are answers too.
     """
 
     answers: Answers
+    rows: slice | NDArray[np.bool_]
     slots: Column
     stamps: NDArray[np.uint32]
     others: Column
@@ -110,13 +112,21 @@ class Parser:
         answers = Answers(slots, frames["tsecr"].astype(np.int64), r_ns)
         if steady.all():
             nothing = np.zeros(0, np.int64)
-            return Split(answers, slots, stamps, nothing, nothing, np.zeros(0, np.bool_))
+            return Split(answers, slice(None), slots, stamps, nothing, nothing, np.zeros(0, np.bool_))
         noted = ours & (shape & NOTED_MASK == BARE)
         noted &= np.abs((ack.astype(np.uint32) - held.snd_una[slots]).view(np.int32)) < WINDOW
         noted &= np.abs((seq.astype(np.uint32) - held.rcv_nxt[slots]).view(np.int32)) < WINDOW
         noted &= held.stamped[slots]
         others = np.flatnonzero(~steady)
-        return Split(answers.part(steady | noted), slots[steady], stamps[steady], others, slots[others], noted[others])
+        return Split(
+            answers.part(steady | noted),
+            steady,
+            slots[steady],
+            stamps[steady],
+            others,
+            slots[others],
+            noted[others],
+        )
 
 
 def rounds(answers: Answers, scratch: Column) -> list[Answers]:

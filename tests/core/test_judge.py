@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
 from core.judge import RunVerdict, Verdict, judge
@@ -161,3 +162,11 @@ def test_the_runners_own_words_come_first(inventory: Inventory, experiment: Expe
         assert judged(records, inventory, experiment).outcome is outcome
     killed = [r for r in history() if not isinstance(r, RunEnded)]
     assert judged(killed, inventory, experiment).outcome is Outcome.INCONCLUSIVE
+
+
+def test_evidence_is_counted_and_the_command_named(inventory: Inventory) -> None:
+    file = EvidenceWritten(1, "c1", "evidence/c1-1.pcapng", ("outage",), 1, 2, 3)
+    assert judge([file, file], inventory, []).notes == (
+        "packets around outages and drops: 2 files; `vipchaos evidence RUN` lists them",
+    )
+    assert judge([], inventory, []).notes == ()

@@ -14,7 +14,7 @@ import pytest
 
 from core.records import Answer, Record
 from lab.client import environment
-from store.journal import read_journal
+from store.journal import JournalError, read_journal
 from tests.waiting import wait_for
 
 VIP = "203.0.113.10"
@@ -161,8 +161,17 @@ def start_agent(network: Network, directory: Path, journal: str = "v1.db", inven
     argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(path)]
     process = network.start(network.client, sys.executable, *argv)
     until_s = time.monotonic() + 15
-    while not path.exists() or path.stat().st_size == 0:
+    while not _readable(path):
         assert process.poll() is None, (directory / f"log-{len(network.processes) - 1}").read_text()
         assert time.monotonic() < until_s
         time.sleep(0.05)
     return Agent(process, path)
+
+
+def _readable(journal: Path) -> bool:
+    """Tell whether the journal's writer has made its tables."""
+    try:
+        read_journal(journal)
+    except JournalError:
+        return False
+    return True
