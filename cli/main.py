@@ -20,6 +20,7 @@ COMMANDS = {
     "resume": ("cli.leases", "Allow new faults again."),
     "runs": ("cli.runs", "List the runs."),
     "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
+    "evidence": ("cli.evidence", "List the packets kept around outages and drops."),
 }
 EXIT_CODES = """\b
 Exit codes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core.changes import changes
 from core.events import Event, VantageOutcome, events
+from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
 from core.names import Change
@@ -75,9 +76,12 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
     captures = compare(records)
     outcome, reason = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
-    notes = tuple(f"{record.source}: {record.text}" for record in records if isinstance(record, Note))
+    notes = [f"{record.source}: {record.text}" for record in records if isinstance(record, Note)]
+    evidence = sum(isinstance(record, EvidenceWritten) for record in records)
+    if evidence:
+        notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
     recognised = changes(records, inventory, [event.at_ns for event in found])
-    return RunVerdict(outcome, reason, found, judgements, captures, notes, recognised)
+    return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised)
 
 
 def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradicted: int) -> tuple[Outcome, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from core.evidence import EvidenceWritten
 from core.path_records import NodesSeen, PathTraced
 
 
@@ -325,6 +326,7 @@ Record = (
     | Drop
     | Heartbeats
     | CaptureGap
+    | EvidenceWritten
     | Summary
     | ProbeHealth
     | Note

@@ -7,6 +7,7 @@ import gc
 import os
 import select
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ from pathlib import Path
 from core.inventory import Inventory
 from core.records import ProbeStarted, ProbeStopped
 from probe.engine import Engine
+from probe.evidence_files import EvidenceFiles
 from probe.kernel_session import KernelSession
 from probe.privileges import drop
 from probe.ring.engine import RingEngine
 from store.journal import JournalWriter
 
 LIFELINE_NS = 100_000_000
+SWITCH_S = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def run_agent(config: AgentConfig) -> None:
     with contextlib.suppress(OSError):
         os.nice(-10)  # only a wish: lateness is measured anyway
     journal = JournalWriter(config.journal, config.vantage)
-    engine = RingEngine(config.inventory, vantage, config.run, time.monotonic_ns())
+    evidence = EvidenceFiles(config.journal, vantage.name, journal.append)
+    engine = RingEngine(config.inventory, vantage, config.run, time.monotonic_ns(), evidence.put)
     journal.append(
         ProbeStarted(
             time.monotonic_ns(),
@@ -75,10 +79,12 @@ def run_agent(config: AgentConfig) -> None:
     drop()  # the sockets are open and the rule is in place
     kernel = KernelSession(config.inventory, vantage.name, journal.append)
     kernel.start()
+    evidence.start()
     try:
         _loop(engine, journal, stop)
     finally:
         engine.close(time.monotonic_ns())
+        evidence.close()
         kernel.stop()
         journal.append(ProbeStopped(time.monotonic_ns(), vantage.name, stop.reason or "failed"))
         journal.close()
@@ -89,6 +95,8 @@ def _loop(engine: Engine, journal: JournalWriter, stop: Stop) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+    # A thread that writes evidence or the journal gives way at once: after every call that sends the loop asks again.
+    sys.setswitchinterval(SWITCH_S)
     due_ns = look_ns = time.monotonic_ns()
     while not stop.reason:
         now_ns = time.monotonic_ns()

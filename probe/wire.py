@@ -101,6 +101,22 @@ class Template:
         return bytes(buffer)
 
 
+class Templates:
+    """What packets from one source address to the VIP are made of."""
+
+    def __init__(self, source: Address, vip: Address, port: int) -> None:
+        self._syn = Template(source, vip, port, syn=True)
+        self._other = Template(source, vip, port, syn=False)
+        self._plain = Template(source, vip, port, syn=False, stamps=False)
+
+    def packet(self, source_port: int, segment: Segment, ttl: int = DEFAULT_TTL, mark: int = 0) -> bytes:
+        """See `Template.packet`; the segment tells which template it is."""
+        template = self._syn if segment.flags & Flag.SYN else self._other
+        if segment.tsval is None:
+            template = self._plain
+        return template.packet(source_port, segment, ttl, mark)
+
+
 def _header_checksum(buffer: bytearray) -> None:
     """Put IPv4's header checksum (RFC 791) into a packet; a raw socket would, a ring does not."""
     _HALF.pack_into(buffer, 10, 0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from probe.ring.gaps import Gaps
 from probe.ring.held import Held
+from probe.ring.recorder import Recorder
 from probe.ring.rings import TxRing
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
@@ -71,6 +72,7 @@ class Beats:
         tx: TxRing,
         visits: Visits,
         traces: Traces,
+        recorder: Recorder,
         tick_ns: int,
     ) -> None:
         self.way = False
@@ -82,6 +84,7 @@ class Beats:
         self._tx = tx
         self._visits = visits
         self._traces = traces
+        self._recorder = recorder
         self._ahead_ns = tick_ns // 2
         self._ask_ns = max(ASK_NS, held.count * 1_000_000_000 // ASKS_A_SECOND)
         self._trace_ns = max(TRACE_NS, held.count * 1_000_000_000 // TRACES_A_SECOND)
@@ -150,6 +153,7 @@ class Beats:
             else:
                 part = steady[offset:end]
             self._held.fill(frames, fields, part, plan.piece.revolution)
+            self._recorder.sent(part, plan.piece.revolution)
 
     def _note(self, slots: slice | Slots, piece: Due, s_ns: int) -> None:
         late_ns = s_ns - piece.due_ns - (self._offsets[slots] - self._offsets[piece.low])

@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
 from core.inventory import Address, Inventory, Mode, Vantage
 from core.records import Note, ProbeHealth, Record
-from core.tcp.segments import Flag, Segment
+from core.tcp.segments import Segment
+from probe.evidence import Beat, Burst
 from probe.filters import Filter
 from probe.next_hop import NextHop, NextHopWatch
 from probe.ring.answers import Answers
 from probe.ring.beats import Beats
+from probe.ring.cases import Cases
 from probe.ring.fresh import PERIOD_NS as SYN_PERIOD_NS
 from probe.ring.fresh import PORTS as SYN_PORTS
 from probe.ring.fresh import FreshSyns
@@ -24,14 +26,15 @@ from probe.ring.held import Held, Layout
 from probe.ring.intake import Intake, Served
 from probe.ring.parse import Answers as Answered
 from probe.ring.parse import Parser
+from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_FRAME, RX_NETWORK, RxRing, TxRing
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
-from probe.ring.turns import Turns
+from probe.ring.turns import Turns, tick_ns
 from probe.ring.visits import Surroundings, Visits
 from probe.rule import NoResetRule, PortBlock
 from probe.sockets import RawSender, source_address
-from probe.wire import DEFAULT_TTL, HEADER, Template
+from probe.wire import DEFAULT_TTL, HEADER, Templates
 
 SUMMARY_NS = 1_000_000_000
 CHECK_NS = 50_000_000
@@ -43,36 +46,21 @@ SYNS_A_SECOND = 20_000
 WAITING = 50
 """While more packets wait for the slow path no session is opened: their answers would only wait too."""
 RECORDS_A_TICK = 20
-LONGEST_TICK_NS = 5_000_000
-SHORTEST_TICK_NS = 1_000_000
-LARGEST_BATCH = 2_000
-
-
-def tick_ns(sessions: int, period_ns: int) -> int:
-    """Return how often to tick, in ns: at least twice a period, in batches of at most 2000, within 1 to 5 ms."""
-    by_batch = LARGEST_BATCH * period_ns // sessions
-    return max(SHORTEST_TICK_NS, min(LONGEST_TICK_NS, period_ns // 2, by_batch))
-
-
-@dataclass(frozen=True, slots=True)
-class _Templates:
-    """What packets from one source address are made of."""
-
-    syn: Template
-    other: Template
-    plain: Template
 
 
 class RingEngine:
     """Holds `vantage.sessions` sessions to the inventory's VIP. Needs CAP_NET_RAW, and CAP_NET_ADMIN to begin.
 
+    `evidence` is given the packets around outages and drops, to be written by somebody who has the time.
     Raises PrivilegeError, CallError when source ports are short, OSError without a route.
     """
 
     name = "ring"
     syn_period_ns = SYN_PERIOD_NS
 
-    def __init__(self, inventory: Inventory, vantage: Vantage, run: str, now_ns: int) -> None:
+    def __init__(
+        self, inventory: Inventory, vantage: Vantage, run: str, now_ns: int, evidence: Callable[[Burst], None]
+    ) -> None:
         vip, count = inventory.vip, vantage.sessions
         self._vantage = vantage.name
         self.period_ns = round(vantage.period_s * 1e9)
@@ -80,17 +68,11 @@ class RingEngine:
         self._sources: tuple[Address, ...] = vantage.sources or (source_address(vip.address),)
         self._open_sockets(vip.address, vip.port, run, count)
         now_ns = time.monotonic_ns()
-        self._templates = [
-            _Templates(
-                Template(source, vip.address, vip.port, syn=True),
-                Template(source, vip.address, vip.port, syn=False),
-                Template(source, vip.address, vip.port, syn=False, stamps=False),
-            )
-            for source in self._sources
-        ]
+        self._templates = [Templates(source, vip.address, vip.port) for source in self._sources]
         layout = Layout(HEADER[vip.address.version])
         self._held = Held(count, len(self._sources), layout)
         self._turns = Turns(now_ns, self.period_ns, count)
+        self._recorder = Recorder(self._held, self._turns, RX_NETWORK, RX_FRAME)
         self._gaps = Gaps(vantage.name, self._turns)
         self._tally = Tally()
         self._records: list[Record] = []
@@ -100,9 +82,10 @@ class RingEngine:
         self._visits = Visits(self._surroundings(inventory), self._records)
         self._visits.to_open.extend((now_ns, slot) for slot in range(count))
         self._intake = Intake(self._served(vip.address, vip.port), self._records)
-        self._beats = Beats(
-            self._held, self._turns, self._gaps, self._tally, self._tx, self._visits, self._traces, self.tick_ns
-        )
+        parts = (self._held, self._turns, self._gaps, self._tally, self._tx, self._visits, self._traces)
+        self._beats = Beats(*parts, self._recorder, self.tick_ns)
+        name = self._answers.session_name
+        self._cases = Cases(self._recorder, count, self.period_ns, name, self._heartbeat, evidence)
         self._beats.asks = inventory.vip.service.mode in (Mode.LINE, Mode.HTTP)
         self._opens = 0.0
         self._last_ns = self._check_ns = now_ns
@@ -157,23 +140,25 @@ class RingEngine:
             self._traces,
             self._fresh,
             self._visits,
+            self._recorder,
         )
 
     # --- the slow path's ways out -----------------------------------------------------------------------------
 
     def _packet(self, slot: int, segment: Segment, ttl: int = DEFAULT_TTL, mark: int = 0) -> bytes:
         templates = self._templates[slot % len(self._sources)]
-        template = templates.syn if segment.flags & Flag.SYN else templates.other
-        if segment.tsval is None:
-            template = templates.plain
-        return template.packet(int(self._held.port[slot]), segment, ttl, mark)
+        return templates.packet(int(self._held.port[slot]), segment, ttl, mark)
+
+    def _heartbeat(self, beat: Beat) -> bytes:
+        return self._templates[beat.slot % len(self._sources)].packet(beat.port, beat.segment)
 
     def _transmit(self, slot: int, segment: Segment, ttl: int, mark: int) -> None:
-        self._sender.send(self._packet(slot, segment, ttl or DEFAULT_TTL, mark))
+        packet = self._packet(slot, segment, ttl or DEFAULT_TTL, mark)
+        self._recorder.unusual(slot, time.monotonic_ns(), packet, out=True)
+        self._sender.send(packet)
 
     def _transmit_fresh(self, port: int, segment: Segment) -> None:
-        template = self._templates[0].syn if segment.flags & Flag.SYN else self._templates[0].other
-        self._sender.send(template.packet(port, segment))
+        self._sender.send(self._templates[0].packet(port, segment))
 
     def _renew(self, slot: int) -> None:
         """Give a slot the port that was out of use for the longest time."""
@@ -211,6 +196,7 @@ class RingEngine:
             self._summarise(now_ns)
         records = self._records[:]
         self._records.clear()
+        self._cases.see(records)
         return records
 
     def _admit(self, now_ns: int) -> None:
@@ -250,6 +236,7 @@ class RingEngine:
             began_here = self._gaps.check(now_ns)
             self._held.traced_ns[[record.slot for record in began_here]] = 0
             self._records += began_here
+        self._cases.step(now_ns, self._gaps.waiting + self._intake.waiting)
         began = self._fresh.check(now_ns)
         if began:
             self._records.append(began)
@@ -290,6 +277,7 @@ class RingEngine:
     def close(self, now_ns: int) -> None:
         """See `Engine.close`."""
         del now_ns
+        self._cases.close()
         self._visits.close()
         self._watch.stop()
         for edge in (self._tx, self._rx, self._sender):

@@ -16,6 +16,7 @@ from probe.ring.gaps import Gaps
 from probe.ring.held import Held
 from probe.ring.parse import Answers as Answered
 from probe.ring.parse import Parser, rounds
+from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_NETWORK, Batch
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
@@ -42,6 +43,7 @@ class Served:
     traces: Traces
     fresh: FreshSyns
     visits: Visits
+    recorder: Recorder
 
 
 class Intake:
@@ -80,6 +82,7 @@ class Intake:
             else:
                 self._visits.ignored["too many at once"] += 1
         held.newest(found.slots, found.stamps)
+        self._served.recorder.answered(batch.rows, batch.r_ns, found)
         for part in rounds(found.answers, self._scratch):
             self.answered(part)
 
@@ -112,7 +115,9 @@ class Intake:
         slot = self._held.slot_of(source, found.port) if source >= 0 else -1
         if slot < 0:
             self._visits.ignored["of no session"] += 1
-        elif isinstance(found, Arrived):
+            return
+        served.recorder.unusual(slot, unusual.r_ns, unusual.packet)
+        if isinstance(found, Arrived):
             self._visits.arrived(slot, found.segment, unusual)
         else:
             self._icmp(slot, found, unusual.r_ns)

@@ -36,11 +36,13 @@ class Answers:
 class Split:
     """What is in a batch: the `answers`; `slots` whose newest stamp is now `stamps`; rows that are for the slow path.
 
+    Steady are `rows`, which are of `slots`.
     `others` are the numbers of those rows, `other_slots` their slots (-1: of none), `other_lengths` how many bytes of
     the packet are in the row, `noted` which are answers too.
     """
 
     answers: Answers
+    rows: slice | NDArray[np.bool_]
     slots: Column
     stamps: NDArray[np.uint32]
     others: Column
@@ -124,7 +126,7 @@ class Parser:
         answers = Answers(slots, frames["tsecr"].astype(np.int64), r_ns)
         if steady.all():
             nothing = np.zeros(0, np.int64)
-            return Split(answers, slots, stamps, nothing, nothing, nothing, np.zeros(0, np.bool_))
+            return Split(answers, slice(None), slots, stamps, nothing, nothing, nothing, np.zeros(0, np.bool_))
         noted = ours & (shape & NOTED_MASK == BARE)
         for number, known in ((ack, held.snd_una), (seq, held.rcv_nxt)):
             noted &= number.astype(np.uint32) - known[slots] + np.uint32(WINDOW - 1) < 2 * WINDOW - 1
@@ -134,6 +136,7 @@ class Parser:
         others = np.flatnonzero(~steady)
         return Split(
             answers.part(steady | noted),
+            steady,
             slots[steady],
             stamps[steady],
             others,

@@ -14,6 +14,15 @@ from numpy.typing import NDArray
 
 Instants = NDArray[np.int64]
 KEPT_TICKS = 1 << 16
+LONGEST_TICK_NS = 5_000_000
+SHORTEST_TICK_NS = 1_000_000
+LARGEST_BATCH = 2_000
+
+
+def tick_ns(sessions: int, period_ns: int) -> int:
+    """Return how often to tick, in ns: at least twice a period, in batches of at most 2000, within 1 to 5 ms."""
+    by_batch = LARGEST_BATCH * period_ns // sessions
+    return max(SHORTEST_TICK_NS, min(LONGEST_TICK_NS, period_ns // 2, by_batch))
 
 
 @dataclass(frozen=True, slots=True)

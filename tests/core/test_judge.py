@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
 from core.judge import RunVerdict, Verdict, judge
@@ -193,3 +194,11 @@ def test_a_full_ring_is_a_doubt_only_where_answers_are_missing(inventory: Invent
     kernel = sorted([*calm, outage(-2, S, Clock.HELD_KERNEL)], key=lambda record: record.t_ns)
     for records in (own, kernel):
         assert set(verdicts(judged(records, inventory, experiment)).values()) == {Verdict.HELD}
+
+
+def test_evidence_is_counted_and_the_command_named(inventory: Inventory) -> None:
+    file = EvidenceWritten(1, "c1", "evidence/c1-1.pcapng", ("outage",), 1, 2, 3)
+    assert judge([file, file], inventory, []).notes == (
+        "packets around outages and drops: 2 files; `vipchaos evidence RUN` lists them",
+    )
+    assert judge([], inventory, []).notes == ()

@@ -21,6 +21,7 @@ from probe.ring.held import Held, Layout
 from probe.ring.intake import Intake, Served
 from probe.ring.parse import Answers as Answered
 from probe.ring.parse import Parser
+from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_FRAME, RX_NETWORK, Batch
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
@@ -103,6 +104,7 @@ class World:
             self.traces,
             self.fresh,
             self.visits,
+            Recorder(self.held, self.turns, RX_NETWORK, RX_FRAME),
         )
         self.tally = tally
         self.intake = Intake(served, self.records)
