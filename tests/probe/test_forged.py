@@ -159,14 +159,14 @@ def test_merged_segments_are_taken_whole(network: Network, tmp_path: Path) -> No
     config.write_text(
         f"user root; daemon off; pid {tmp_path}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; "
         f"{places} server {{ listen 7080; keepalive_requests 100000; root {tmp_path}; "
-        "add_header X-Client $remote_addr; } }\n"
+        "add_header X-Client $remote_addr; add_header X-Served-By web1; } }\n"
     )
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     assert program is not None
     network.start(network.server, program, "-c", str(config))
     wait_for(lambda: ":7080" in network.run(network.server, "ss", "-Hltn"))
-    service = "service: {mode: http, client: {header: X-Client, pattern: '(.+)'}}"
-    text = INVENTORY.replace("port: 7000", f"port: 7080, {service}")
+    told = "client: {header: X-Client, pattern: '(.+)'}, server: {header: X-Served-By, pattern: '(.+)'}"
+    text = INVENTORY.replace("port: 7000", f"port: 7080, service: {{mode: http, {told}}}")
     agent = start_agent(network, tmp_path, inventory_text=text)
     agent.wait_answered()
     # One frame with several segments' payload: what GRO makes of them, and what a virtual link never took apart.
