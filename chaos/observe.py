@@ -39,9 +39,9 @@ class Observations:
                 by_site[record.site] = by_site.get(record.site, 0) + record.alive
                 answered = (view.answered if same else 0) + record.answered
                 view = replace(view, summary_ns=record.t_ns, alive_by_site=by_site, answered=answered)
-            case OutageBegan() if record.clock is Clock.DATA_PLANE:
+            case OutageBegan() if record.clock is not Clock.NEW_CONNECTIONS and record.slot >= 0:
                 view = replace(view, silent={**view.silent, record.slot: record.last_sent_ns})
-            case OutageEnded() if record.clock is Clock.DATA_PLANE:
+            case OutageEnded() if record.clock is not Clock.NEW_CONNECTIONS and record.slot >= 0:
                 silent = {slot: since for slot, since in view.silent.items() if slot != record.slot}
                 view = replace(view, silent=silent)
             case _:

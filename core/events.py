@@ -21,6 +21,7 @@ from core.records import (
     OutageBegan,
     OutageEnded,
     ProbeHealth,
+    ProbeStarted,
     ProbeStopped,
     Record,
     Summary,
@@ -28,6 +29,8 @@ from core.records import (
 from core.ring_drops import doubtful, gaps, losses
 
 FRESH_NS = 2_500_000_000
+SOCKET_ENGINE = "socket"
+"""The engine whose sessions are the kernel's: it sees neither the data plane beneath retransmission nor any node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class VantageOutcome:
     `open_ns` is how long the worst slot has been silent at the end of the event, 0 when all are answered.
     `self_inflicted` counts gaps that the probe itself caused, `ring_dropped` packets that found its receive ring full.
     `unknown` says why the figures cannot be relied on, or ''.
+    `open_new_ns` is how long new connections have failed at the end, 0 when they are answered.
     """
 
     vantage: str
@@ -71,6 +75,13 @@ class VantageOutcome:
     self_inflicted: int
     unknown: str
     ring_dropped: int = 0
+    open_new_ns: int = 0
+    engine: str = ""
+
+    @property
+    def measures_data_plane(self) -> bool:
+        """Whether the vantage's engine has a data-plane clock; without it, no outage seen is not none."""
+        return self.engine != SOCKET_ENGINE
 
     @property
     def drops(self) -> int:
@@ -181,6 +192,8 @@ class _VantageFold:
         self.kernel_dropped = 0
         self.outages: list[OutageEnded] = []
         self.summaries: list[int] = []
+        self.no_new_since_ns = 0
+        self.engine = ""
 
     def take(self, record: Record) -> None:
         """Take in the next record."""
@@ -202,6 +215,8 @@ class _VantageFold:
                 self._outage(record)
             case Summary():
                 self.summaries.append(record.t_ns)
+            case ProbeStarted() if not self._begun or record.engine == SOCKET_ENGINE:
+                self.engine = record.engine
             case _:
                 pass
 
@@ -216,8 +231,11 @@ class _VantageFold:
             self.causes[record.cause] += 1
 
     def _outage(self, record: OutageBegan | OutageEnded) -> None:
-        if record.clock is Clock.DATA_PLANE:
-            self.slots[record.slot].silent_since_ns = 0 if isinstance(record, OutageEnded) else record.last_sent_ns
+        since_ns = 0 if isinstance(record, OutageEnded) else record.last_sent_ns
+        if record.clock is Clock.NEW_CONNECTIONS:
+            self.no_new_since_ns = since_ns
+        elif record.slot >= 0:
+            self.slots[record.slot].silent_since_ns = since_ns
         if isinstance(record, OutageEnded) and self._begun and record.s_b_ns >= self._at_ns:
             self.outages.append(record)
 
@@ -254,6 +272,8 @@ def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) ->
         self_inflicted=sum(outage.self_inflicted for outage in outages),
         unknown=_unknown(fold.summaries, fold.alive, at_ns, until_ns) or _doubt(doubts),
         ring_dropped=sum(loss.packets for loss in lost),
+        open_new_ns=until_ns - fold.no_new_since_ns if fold.no_new_since_ns else 0,
+        engine=fold.engine,
     )
 
 

@@ -16,6 +16,7 @@ class Mode(enum.StrEnum):
 
     LINE = "line"
     HTTP = "http"
+    TLS = "tls"
     KEEPALIVE = "keepalive"
 
 
@@ -29,7 +30,11 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What stands behind the VIP. The fields after `mode` are for http; each pattern may be None."""
+    """What stands behind the VIP. The fields after `mode` are for http and tls; each pattern may be None.
+
+    With tls, a `path` means that HTTP is asked inside; '' means that nothing is. `ca` is a file of authorities that
+    the certificate is verified against; '': those of the system.
+    """
 
     mode: Mode = Mode.LINE
     path: str = "/"
@@ -37,6 +42,12 @@ class Service:
     client: Pattern | None = None
     server: Pattern | None = None
     site: Pattern | None = None
+    ca: str = ""
+
+    @property
+    def asks_http(self) -> bool:
+        """Whether the service is asked by HTTP requests, in the clear or inside TLS."""
+        return self.mode is Mode.HTTP or (self.mode is Mode.TLS and bool(self.path))
 
 
 @dataclass(frozen=True, slots=True)

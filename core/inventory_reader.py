@@ -60,15 +60,20 @@ def _service(vip: Reader, address: str) -> Service | None:
     if section is None or mode is None:
         return None
     http = ("path", "host", "client", "server", "site")
-    section.only("mode", *(http if mode == Mode.HTTP else ()))
-    if mode != Mode.HTTP:
+    section.only("mode", *(http if mode in (Mode.HTTP, Mode.TLS) else ()), *(("ca",) if mode == Mode.TLS else ()))
+    if mode not in (Mode.HTTP, Mode.TLS):
         return Service(Mode(mode))
-    path = section.text("path", "a path that begins with /") if section.has("path") else "/"
+    # Inside TLS nothing is asked, unless something here says what.
+    asked = mode == Mode.HTTP or any(section.has(key) for key in ("client", "server", "site"))
+    path = section.text("path", "a path that begins with /") if section.has("path") else "/" * asked
     host = section.name("host") if section.has("host") else address
-    if path is not None and not path.startswith("/"):
+    if path is not None and section.has("path") and not path.startswith("/"):
         section.problem(section.line_of("path"), "path", f"is {path!r}", "a path that begins with /")
+    ca = section.text("ca", "the path of a PEM file of authorities") if section.has("ca") else ""
     client, server, site = (_pattern(section, key) for key in http[2:])
-    return None if path is None or host is None else Service(Mode.HTTP, path, host, client, server, site)
+    if path is None or host is None or ca is None:
+        return None
+    return Service(Mode(mode), path, host, client, server, site, ca)
 
 
 def _pattern(service: Reader, key: str) -> Pattern | None:

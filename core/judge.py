@@ -61,7 +61,10 @@ class RunVerdict:
         return tuple(c for c in self.changes if not any(low <= c.first_ns < high for low, high in spans))
 
 
-Check = Callable[[Sequence[VantageOutcome]], tuple[bool, str]]
+Check = Callable[[Sequence[VantageOutcome]], tuple[bool | None, str]]
+"""Whether what is expected held (None: cannot be known), and the figures."""
+NO_DATA_PLANE = "no data-plane clock: socket engine"
+NO_NODE = "the node is not seen: socket engine"
 
 
 def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> RunVerdict:
@@ -123,6 +126,8 @@ def _verdict(event: Event | None, expectation: Expectation, check: Check) -> tup
         if outcome.unknown:
             return Verdict.UNKNOWN, f"{outcome.vantage}: {outcome.unknown}"
     held, evidence = check(outcomes)
+    if held is None:
+        return Verdict.UNKNOWN, evidence
     return Verdict.HELD if held else Verdict.BROKEN, evidence
 
 
@@ -140,50 +145,69 @@ def _checks(expectation: Expectation) -> list[tuple[str, Check]]:
         checks.append(
             (
                 f"data-plane outage below {expectation.outage_upper_s:g} s",
-                _below(
-                    expectation.outage_upper_s, lambda outcome: outcome.data_plane.worst if outcome.data_plane else None
-                ),
+                _outage_below(expectation.outage_upper_s),
             )
         )
     if expectation.new_connections_upper_s is not None:
         checks.append(
             (
                 f"new connections within {expectation.new_connections_upper_s:g} s",
-                _below(expectation.new_connections_upper_s, lambda outcome: outcome.new_connections),
+                _new_connections_within(expectation.new_connections_upper_s),
             )
         )
     return checks
 
 
 def _answered_by(index: int, wanted: str) -> Check:
-    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
+    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool | None, str]:
         seen = {outcome.vantage: outcome.after.values(index) for outcome in outcomes}
-        held = all(values == {wanted} for values in seen.values())
-        return held, "; ".join(
+        evidence = "; ".join(
             f"{name}: {', '.join(sorted(value or 'not known' for value in values)) or 'nobody'}"
             for name, values in seen.items()
         )
+        # Where nodes cannot be seen, a node that is not known says nothing.
+        blind = {outcome.vantage for outcome in outcomes if index == 1 and not outcome.measures_data_plane}
+        unseen = {name for name in blind if seen[name] == {""}}
+        if not all(values == {wanted} for name, values in seen.items() if name not in unseen):
+            return False, evidence
+        return (None, f"{evidence}; {NO_NODE}") if unseen else (True, evidence)
 
     return check
 
 
-def _below(limit_s: float, of: Callable[[VantageOutcome], Interval | None]) -> Check:
-    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
-        parts = []
-        held = True
-        for outcome in outcomes:
-            found = of(outcome)
-            if outcome.open_ns:
-                held = held and outcome.open_ns / 1e9 < limit_s
-                parts.append(f"{outcome.vantage}: > {outcome.open_ns / 1e9:.2f} s, not over yet")
-            elif found:
-                held = held and found.upper_ns / 1e9 < limit_s
-                parts.append(f"{outcome.vantage}: {found.lower_ns / 1e9:.3f} to {found.upper_ns / 1e9:.3f} s")
-            else:
-                parts.append(f"{outcome.vantage}: none")
-        return held, "; ".join(parts)
+def _outage_below(limit_s: float) -> Check:
+    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool | None, str]:
+        measured = [outcome for outcome in outcomes if outcome.measures_data_plane]
+        held, evidence = _below(
+            limit_s, [(o.vantage, o.data_plane.worst if o.data_plane else None, o.open_ns) for o in measured]
+        )
+        missing = [f"{outcome.vantage}: {NO_DATA_PLANE}" for outcome in outcomes if not outcome.measures_data_plane]
+        return (None if held and missing else held), "; ".join(filter(None, [evidence, *missing]))
 
     return check
+
+
+def _new_connections_within(limit_s: float) -> Check:
+    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool | None, str]:
+        return _below(limit_s, [(o.vantage, o.new_connections, o.open_new_ns) for o in outcomes])
+
+    return check
+
+
+def _below(limit_s: float, found: Sequence[tuple[str, Interval | None, int]]) -> tuple[bool, str]:
+    """Hold each vantage's interval, or how long one that is not over has lasted (ns), against the limit."""
+    parts = []
+    held = True
+    for vantage, bounds, open_ns in found:
+        if open_ns:
+            held = held and open_ns / 1e9 < limit_s
+            parts.append(f"{vantage}: > {open_ns / 1e9:.2f} s, not over yet")
+        elif bounds:
+            held = held and bounds.upper_ns / 1e9 < limit_s
+            parts.append(f"{vantage}: {bounds.lower_ns / 1e9:.3f} to {bounds.upper_ns / 1e9:.3f} s")
+        else:
+            parts.append(f"{vantage}: none")
+    return held, "; ".join(parts)
 
 
 def _survive(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
@@ -199,14 +223,19 @@ def _survive(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
     )
 
 
-def _untouched(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:
+def _untouched(outcomes: Sequence[VantageOutcome]) -> tuple[bool | None, str]:
     held, evidence = _survive(outcomes)
-    outages = [outcome.vantage for outcome in outcomes if outcome.data_plane or outcome.open_ns]
+    outages = [o.vantage for o in outcomes if o.measures_data_plane and (o.data_plane or o.open_ns)]
+    stalls = [o.vantage for o in outcomes if not o.measures_data_plane and (o.held_kernel or o.open_ns)]
     moved = [outcome.vantage for outcome in outcomes if outcome.before.values(0) != outcome.after.values(0)]
-    parts = [evidence, f"outage at {', '.join(outages)}" if outages else "no outage"]
+    parts = [evidence, f"outage at {', '.join(outages)}" if outages else "" if stalls else "no outage"]
+    if stalls:
+        # One lost segment stalls a kernel session for 0.2 s and more: loss or outage, nobody can tell.
+        parts.append(f"stall at {', '.join(stalls)}, {NO_DATA_PLANE}")
     if moved:
         parts.append(f"site changed at {', '.join(moved)}")
-    return held and not outages and not moved, "; ".join(parts)
+    sound = held and not outages and not moved
+    return (None if sound and stalls else sound), "; ".join(filter(None, parts))
 
 
 def _restart(outcomes: Sequence[VantageOutcome]) -> tuple[bool, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from core.certificate_records import CertificateSeen
 from core.evidence import EvidenceWritten
 from core.path_records import NodesSeen, PathTraced
 
@@ -319,6 +320,7 @@ Record = (
     | ProbeStopped
     | Opened
     | Answer
+    | CertificateSeen
     | PathTraced
     | NodesSeen
     | OutageBegan

@@ -12,11 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.inventory import Inventory
-from core.records import ProbeStarted, ProbeStopped
+from core.errors import CallError, PrivilegeError
+from core.inventory import Inventory, Mode, Vantage
+from core.records import Note, ProbeStarted, ProbeStopped
 from probe.engine import Engine
 from probe.evidence_files import EvidenceFiles
-from probe.kernel_session import KernelSession
+from probe.kernel.beside import KernelSession
+from probe.kernel.engine import LOST, SocketEngine
 from probe.privileges import drop
 from probe.ring.engine import RingEngine
 from store.journal import JournalWriter
@@ -27,13 +29,17 @@ SWITCH_S = 0.0001
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """What an agent is told: the checked inventory, its own name in it, the run, where to write, and its lifeline."""
+    """What an agent is told: the checked inventory, its own name in it, the run, where to write, its lifeline, engine.
+
+    `engine` is ring, socket or auto: the ring where raw packets are allowed and can do it.
+    """
 
     inventory: Inventory
     vantage: str
     run: str
     journal: Path
     lifeline: int | None
+    engine: str = "auto"
 
 
 class Stop:
@@ -57,14 +63,23 @@ class Stop:
 
 
 def run_agent(config: AgentConfig) -> None:
-    """Probe until told to stop. Raises PrivilegeError, JournalError or CallError; the rule goes in any case."""
+    """Probe until told to stop. Raises PrivilegeError, JournalError or CallError; the rule goes in any case.
+
+    Says on standard error when it chose the socket engine by itself.
+    """
     stop = Stop(config.lifeline)
     vantage = config.inventory.vantages[config.vantage]
     with contextlib.suppress(OSError):
         os.nice(-10)  # only a wish: lateness is measured anyway
     journal = JournalWriter(config.journal, config.vantage)
     evidence = EvidenceFiles(config.journal, vantage.name, journal.append)
-    engine = RingEngine(config.inventory, vantage, config.run, time.monotonic_ns(), evidence.put)
+    engine, why = _engine(config, vantage, evidence)
+    if isinstance(engine, SocketEngine):
+        words = f"engine socket, {why}: {LOST}"
+        journal.append(Note(time.monotonic_ns(), vantage.name, words))
+        if config.engine == "auto":
+            sys.stderr.write(f"{words}\n")
+            sys.stderr.flush()
     journal.append(
         ProbeStarted(
             time.monotonic_ns(),
@@ -77,17 +92,36 @@ def run_agent(config: AgentConfig) -> None:
         )
     )
     drop()  # the sockets are open and the rule is in place
-    kernel = KernelSession(config.inventory, vantage.name, journal.append)
-    kernel.start()
+    # The socket engine's sessions are kernel sessions themselves.
+    kernel = None if isinstance(engine, SocketEngine) else KernelSession(config.inventory, vantage, journal.append)
+    if kernel is not None:
+        kernel.start()
     evidence.start()
     try:
         _loop(engine, journal, stop)
     finally:
         engine.close(time.monotonic_ns())
         evidence.close()
-        kernel.stop()
+        if kernel is not None:
+            kernel.stop()
         journal.append(ProbeStopped(time.monotonic_ns(), vantage.name, stop.reason or "failed"))
         journal.close()
+
+
+def _engine(config: AgentConfig, vantage: Vantage, evidence: EvidenceFiles) -> tuple[Engine, str]:
+    """Return the engine, and in words why it is that one."""
+    tls = config.inventory.vip.service.mode is Mode.TLS
+    if config.engine == "ring" and tls:
+        raise CallError("service.mode tls needs the kernel's own TCP: use --engine socket, or auto")
+    why = "as service.mode tls needs it" if tls else "as asked for"
+    if config.engine != "socket" and not tls:
+        try:
+            return RingEngine(config.inventory, vantage, config.run, time.monotonic_ns(), evidence.put), why
+        except PrivilegeError as error:
+            if config.engine == "ring":
+                raise
+            why = f"as {error}"
+    return SocketEngine(config.inventory, vantage, time.monotonic_ns()), why
 
 
 def _loop(engine: Engine, journal: JournalWriter, stop: Stop) -> None:

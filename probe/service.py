@@ -5,6 +5,7 @@ Sans-IO: a Dialogue makes one question and takes in the bytes that come; it know
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -16,7 +17,10 @@ from core.inventory import Address, Mode, Pattern, Service
 
 LONGEST_LINE = 256
 LONGEST_ANSWER = 1 << 16
+REMEMBERED_ANSWERS = 200
+REMEMBERED_BYTES = 4_096
 _HTTP = b"HTTP/"
+_DATE = re.compile(rb"\r\nDate: [^\r\n]*", re.IGNORECASE)
 _BIGIP = re.compile(r"BIGipServer[^=]*=(\d{1,10})\.(\d{1,5})\.0000")
 
 
@@ -49,10 +53,10 @@ class Dialogue(Protocol):
 
 
 def dialogue(service: Service) -> Dialogue | None:
-    """Return what asks this service, or None where nothing is asked: keepalive."""
+    """Return what asks this service, or None where nothing is asked: keepalive, and tls without a path."""
     if service.mode is Mode.LINE:
         return Line()
-    return Http(service) if service.mode is Mode.HTTP else None
+    return Http(service) if service.asks_http else None
 
 
 class Line:
@@ -81,31 +85,67 @@ class Line:
         return _wrong(Mode.LINE, line)
 
 
+class _Known:
+    """What is the same in every dialogue with one HTTP service: the request, and answers that were read before."""
+
+    def __init__(self, service: Service) -> None:
+        self.request = h11.Request(
+            method="GET",
+            target=service.path,
+            headers=[("Host", service.host), ("User-Agent", "vipchaos"), ("X-Vipchaos", "0")],
+        )
+        connection = h11.Connection(h11.CLIENT)
+        sent = (connection.send(self.request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
+        self.before, _, self.after = sent.rpartition(b"0")
+        self.answers: dict[bytes, Seen] = {}
+
+    def remember(self, answer: bytes, seen: Seen) -> None:
+        """Remember what an answer that was read whole tells, up to a bound."""
+        if len(self.answers) < REMEMBERED_ANSWERS and len(answer) <= REMEMBERED_BYTES:
+            self.answers[_DATE.sub(b"", answer, count=1)] = seen
+
+
+_known = functools.lru_cache(maxsize=4)(_Known)
+
+
 class Http:
-    """One request on a connection that is kept alive, and what the patterns find in its answer."""
+    """One request on a connection that is kept alive, and what the patterns find in its answer.
+
+    An answer that came whole and tells what one before told, byte for byte but for its date, is not read again.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_ANSWER)
+        self._known = _known(service)
+        self._connection: h11.Connection | None = None
         self._headers: list[tuple[str, str]] = []
         self._body = b""
         self._first = b""
+        self._whole = b""
 
     def question(self, token: int) -> bytes:
         """See `Dialogue.question`."""
-        request = h11.Request(
-            method="GET",
-            target=self._service.path,
-            headers=[("Host", self._service.host), ("User-Agent", "vipchaos"), ("X-Vipchaos", f"{token:x}")],
-        )
-        return (self._connection.send(request) or b"") + (self._connection.send(h11.EndOfMessage()) or b"")
+        return b"%b%x%b" % (self._known.before, token, self._known.after)
 
     def take(self, data: bytes) -> Seen | Wrong | None:
         """See `Dialogue.take`."""
+        if not self._whole:
+            seen = self._known.answers.get(_DATE.sub(b"", data, count=1))
+            if seen is not None:
+                return seen
+        if len(self._whole) <= REMEMBERED_BYTES:
+            self._whole += data
         if len(self._first) < len(_HTTP):
             self._first += data[:64]
         if self._first[: len(_HTTP)] != _HTTP[: len(self._first)]:
-            return _wrong(Mode.HTTP, self._first)  # h11 would wait for the end of such a head
+            return _wrong(self._service.mode, self._first)  # h11 would wait for the end of such a head
+        return self._read(data)
+
+    def _read(self, data: bytes) -> Seen | Wrong | None:
+        if self._connection is None:
+            self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LONGEST_ANSWER)
+            self._connection.send(self._known.request)
+            self._connection.send(h11.EndOfMessage())
         try:
             self._connection.receive_data(data)
             while True:
@@ -115,11 +155,14 @@ class Http:
                 elif isinstance(event, h11.Data):
                     self._body = (self._body + bytes(event.data))[:LONGEST_ANSWER]
                 elif isinstance(event, h11.EndOfMessage):
-                    return self._seen()
+                    seen = self._seen()
+                    if not self._connection.trailing_data[0]:
+                        self._known.remember(self._whole, seen)
+                    return seen
                 elif event is h11.NEED_DATA or event is h11.PAUSED:
                     return None
         except h11.RemoteProtocolError:
-            return _wrong(Mode.HTTP, self._first)
+            return _wrong(self._service.mode, self._first)
 
     def _seen(self) -> Seen:
         service = self._service
@@ -158,11 +201,11 @@ def _wrong(mode: Mode, said: bytes) -> Wrong:
     kinds = {
         b"HTTP/": "HTTP: mode http",
         b"SSH-": "SSH: mode keepalive",
-        b"\x15\x03": "TLS: mode keepalive",
+        b"\x15\x03": "TLS: mode tls",
         b"A ": "line",
     }
     guess = next((f"it speaks {what}" for mark, what in kinds.items() if said.startswith(mark)), "")
-    advice = guess or "set service.mode to line, http or keepalive"
+    advice = guess or "set service.mode to line, http, tls or keepalive"
     words = said[:40].decode("ascii", "backslashreplace").strip()
     return Wrong(f"the service does not speak mode {mode}: it said {words!r}; {advice}")
 
@@ -179,5 +222,10 @@ def ended(mode: Mode, sessions: int) -> str:
     """Say that the far end ends sessions when they are asked, and has answered none so far."""
     return (
         f"the service has ended {sessions} sessions at a question of mode {mode} and has answered none: wrong "
-        "service.mode (line, http or keepalive), or the application behind the VIP refuses"
+        "service.mode (line, http, tls or keepalive), or the application behind the VIP refuses"
     )
+
+
+def no_tls(why: str) -> str:
+    """Say that a handshake of TLS fails, and why."""
+    return f"the service does not speak TLS: {why}; set service.mode to line, http or keepalive"

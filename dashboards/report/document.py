@@ -72,6 +72,7 @@ def _vantage(outcome: VantageOutcome, seen_as: Sequence[Change]) -> dict[str, ob
         "open_s": outcome.open_ns / 1e9,
         "self_inflicted": outcome.self_inflicted,
         "ring_dropped": outcome.ring_dropped,
+        "engine": outcome.engine,
         "unknown": outcome.unknown,
         "seen_as": [_change(change) for change in seen_as],
     }

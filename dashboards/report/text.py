@@ -96,8 +96,10 @@ def _vantage(outcome: VantageOutcome) -> str:
         dropped += f" (kernel {outcome.kernel_dropped})"
     if outcome.unknown:
         dropped += f"  unknown: {outcome.unknown}"
-    cells = ["> " + f"{outcome.open_ns / 1e9:.2f}" if outcome.open_ns else bounds(plane)]
-    cells += [bounds(outcome.new_connections), bounds(outcome.held_kernel)]
+    silent = f"> {outcome.open_ns / 1e9:.2f}" if outcome.open_ns else ""
+    cells = [silent or bounds(plane), bounds(outcome.new_connections), bounds(outcome.held_kernel)]
+    if not outcome.measures_data_plane:
+        cells[0], cells[2] = "not measured", silent or cells[2]
     return _ROW.format(outcome.vantage, answered, *cells, outcome.alive, outcome.survived, dropped)
 
 

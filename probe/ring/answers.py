@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.inventory import Inventory
 from core.records import Answer, KnownBy, Record
-from probe.ring.held import Held
 from probe.service import Seen
 
 MOST = 60_000
 UNKNOWN = Answer(0, "", 0, "", "", "", "", "", "", KnownBy.UNKNOWN)
 
 
+class Slots(Protocol):
+    """What an engine keeps of its slots: the number of each one's answer, how often it was restarted, path traced."""
+
+    answer: NDArray[np.uint16]
+    restarts: NDArray[np.int32]
+    traced_ns: NDArray[np.int64]
+
+
 class Answers:
     """The answer of every slot, as a number in `held.answer`; 0 is nobody known."""
 
-    def __init__(self, inventory: Inventory, vantage: str, held: Held) -> None:
+    def __init__(self, inventory: Inventory, vantage: str, held: Slots) -> None:
         self._inventory = inventory
         self._vantage = vantage
         self._held = held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections import deque
@@ -103,14 +104,21 @@ class RingEngine:
         for free in self._free:
             free.rotate(random.getrandbits(16) % len(held))
         rate = count * 1_000_000_000 // self.period_ns
-        self._rx = RxRing(Filter(vip, port, self._ports), _frames(rate))
-        self._tx = TxRing(Layout(HEADER[vip.version]), _frames(rate // 16))
-        self._sender = RawSender(vip)
-        self._watch = NextHopWatch(vip, self._sources)
-        self._hop: NextHop | None = None
-        self._watch.start()
-        self._watch.settle()
-        self._rule = NoResetRule(vip, port, self._ports, run)
+        with contextlib.ExitStack() as opened:  # what is refused on the way leaves nothing open
+            opened.callback(self._block.release)
+            self._rx = RxRing(Filter(vip, port, self._ports), _frames(rate))
+            opened.callback(self._rx.close)
+            self._tx = TxRing(Layout(HEADER[vip.version]), _frames(rate // 16))
+            opened.callback(self._tx.close)
+            self._sender = RawSender(vip)
+            opened.callback(self._sender.close)
+            self._watch = NextHopWatch(vip, self._sources)
+            self._hop: NextHop | None = None
+            self._watch.start()
+            opened.callback(self._watch.stop)
+            self._watch.settle()
+            self._rule = NoResetRule(vip, port, self._ports, run)
+            opened.pop_all()
 
     def _surroundings(self, inventory: Inventory) -> Surroundings:
         return Surroundings(

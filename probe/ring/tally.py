@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from core.records import Answer, Summary
 
 HISTOGRAM_BUCKETS = 24
+UNMEASURED = np.iinfo(np.int64).min
+"""The round trip of an answer that says nothing of it."""
 Values = NDArray[np.int64]
 
 
@@ -38,7 +40,7 @@ class Tally:
         self._late.append(late_ns)
 
     def answered(self, groups: NDArray[np.uint16], rtts_ns: Values) -> None:
-        """Count answers."""
+        """Count answers, each with its round trip or `UNMEASURED`."""
         self._groups.append(groups)
         self._rtts.append(rtts_ns)
 
@@ -52,7 +54,7 @@ class Tally:
     ) -> list[Summary]:
         """Return a summary for each (site, node, NAT pool), then begin a new second. `alive`: sessions by group."""
         groups = np.concatenate(self._groups) if self._groups else np.zeros(0, np.uint16)
-        rtts = np.maximum(np.concatenate(self._rtts), 0) if self._rtts else np.zeros(0, np.int64)
+        rtts = np.concatenate(self._rtts) if self._rtts else np.zeros(0, np.int64)
         keys = [(answer.site, answer.node, answer.nat_pool) for answer in answers]
         numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
         group_of = np.array([numbers[key] for key in keys])
@@ -64,9 +66,10 @@ class Tally:
         belongs = group_of[groups] if len(groups) else groups
         found: list[Summary] = []
         for key, number in numbers.items():
-            mine = rtts[belongs == number]
-            if not (len(mine) or sent[number] or living[number]):
+            all_mine = rtts[belongs == number]
+            if not (len(all_mine) or sent[number] or living[number]):
                 continue
+            mine = np.maximum(all_mine[all_mine != UNMEASURED], 0)
             p50, p99 = percentiles(mine)
             found.append(
                 Summary(
@@ -77,7 +80,7 @@ class Tally:
                     nat_pool=key[2],
                     alive=living[number],
                     sent=sent[number],
-                    answered=len(mine),
+                    answered=len(all_mine),
                     skipped=0 if found else self.skipped,
                     late_ns=late_ns,
                     rtt_p50_ns=p50,

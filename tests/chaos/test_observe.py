@@ -46,3 +46,13 @@ def test_abort_on_a_long_outage_and_on_stale_telemetry() -> None:
     began = OutageBegan(S, "c1", 3, Clock.DATA_PLANE, S)
     assert seen(summary(2 * S, "", 0), began, now_s=2.5).abort_reason(ABORT) == ""
     assert "without answer" in seen(summary(3 * S, "", 0), began, now_s=3.5).abort_reason(ABORT)
+
+
+def test_a_session_on_a_kernel_socket_is_silent_too_but_the_one_beside_the_ring_is_not_counted() -> None:
+    held = OutageBegan(2 * S, "c1", 3, Clock.HELD_KERNEL, S)
+    assert "1 sessions without answer" in seen(summary(S, "dc1", 25), held, now_s=2).unsteady(STEADY, {"c1": 25})
+    ended = OutageEnded(2 * S, "c1", 3, Clock.HELD_KERNEL, 1, 1, 1, 1, 1, 1, 3, 0, 0, False, True)
+    assert seen(summary(S, "dc1", 25), held, ended, now_s=2).unsteady(STEADY, {"c1": 25}) == ""
+    for slot, clock in ((-2, Clock.HELD_KERNEL), (-1, Clock.NEW_CONNECTIONS)):
+        other = OutageBegan(2 * S, "c1", slot, clock, S)
+        assert seen(summary(S, "dc1", 25), other, now_s=2).unsteady(STEADY, {"c1": 25}) == ""

@@ -26,6 +26,7 @@ from core.records import (
     OutageEnded,
     Outcome,
     ProbeHealth,
+    ProbeStarted,
     ProbeStopped,
     Record,
     RunEnded,
@@ -202,3 +203,71 @@ def test_evidence_is_counted_and_the_command_named(inventory: Inventory) -> None
         "packets around outages and drops: 2 files; `vipchaos evidence RUN` lists them",
     )
     assert judge([], inventory, []).notes == ()
+
+
+def by_sockets(*more: Record) -> list[Record]:
+    """The same failover, seen by the socket engine: no data plane, no node, and a stall for each session."""
+    records: list[Record] = [ProbeStarted(S // 2, 1, "c1", "socket", 2, 1, 1), *more]
+    for record in history():
+        match record:
+            case OutageEnded():
+                records.append(replace(record, clock=Clock.HELD_KERNEL))
+            case Answer():
+                records.append(replace(record, node="", node_known_by=KnownBy.UNKNOWN))
+            case _:
+                records.append(record)
+    return sorted(records, key=lambda record: record.t_ns)
+
+
+def test_without_a_data_plane_clock_its_outage_is_unknown(inventory: Inventory, experiment: Experiment) -> None:
+    found = judged(by_sockets(), inventory, experiment)
+    assert verdicts(found) == {
+        "answered by site dc1": Verdict.HELD,
+        "answered by node ace2": Verdict.UNKNOWN,
+        "answered by NAT pool N1": Verdict.HELD,
+        "sessions survive": Verdict.HELD,
+        "data-plane outage below 1 s": Verdict.UNKNOWN,
+        "new connections within 0.5 s": Verdict.HELD,
+    }
+    evidence = {judgement.expected: judgement.evidence for judgement in found.judgements}
+    assert evidence["data-plane outage below 1 s"] == "c1: no data-plane clock: socket engine"
+    assert evidence["answered by node ace2"] == "c1: not known; the node is not seen: socket engine"
+    assert found.outcome is Outcome.INCONCLUSIVE
+    (outcome,) = found.events[0].vantages
+    assert (outcome.engine, outcome.data_plane, outcome.measures_data_plane) == ("socket", None, False)
+    assert outcome.held_kernel is not None
+
+
+def test_a_session_that_stays_silent_on_a_socket_does_not_break_new_connections(
+    inventory: Inventory, experiment: Experiment
+) -> None:
+    silent = by_sockets(OutageBegan(14 * S, "c1", 1, Clock.HELD_KERNEL, 13 * S))
+    found = judged(silent, inventory, experiment)
+    assert verdicts(found)["sessions survive"] is Verdict.BROKEN
+    assert verdicts(found)["new connections within 0.5 s"] is Verdict.HELD
+    assert found.events[0].vantages[0].open_ns == 7 * S
+    refused = by_sockets(OutageBegan(14 * S, "c1", -1, Clock.NEW_CONNECTIONS, 13 * S))
+    assert verdicts(judged(refused, inventory, experiment))["new connections within 0.5 s"] is Verdict.BROKEN
+
+
+def test_untouched_on_sockets_is_held_without_a_stall_only(inventory: Inventory, experiment: Experiment) -> None:
+    calm = replace(experiment, expectations=(Expectation(("c1",), None, None, None, Sessions.UNTOUCHED, None, None),))
+    found = judged(by_sockets(), inventory, calm)
+    assert verdicts(found) == {"sessions untouched": Verdict.UNKNOWN}
+    assert "stall at c1, no data-plane clock: socket engine" in found.judgements[0].evidence
+    still = [record for record in by_sockets() if not isinstance(record, OutageEnded)]
+    assert verdicts(judged(still, inventory, calm)) == {"sessions untouched": Verdict.HELD}
+    drop = Drop(12 * S, "c1", 0, "c1-0-0", DropCause.RESET, "", S)
+    assert verdicts(judged(by_sockets(drop), inventory, calm)) == {"sessions untouched": Verdict.BROKEN}
+
+
+def test_a_ring_that_breaks_is_not_excused_by_a_socket_beside_it(inventory: Inventory, experiment: Experiment) -> None:
+    both = replace(inventory, vantages={**inventory.vantages, "c2": replace(inventory.vantages["c1"], name="c2")})
+    limit = replace(experiment, expectations=(Expectation(("c1", "c2"), None, None, None, None, 0.2, None),))
+    theirs = (Opened, Answer, OutageEnded, Summary)
+    ring: list[Record] = [replace(record, vantage="c2") for record in history() if isinstance(record, theirs)]
+    records = sorted([*by_sockets(), *ring], key=lambda record: record.t_ns)
+    found = judged(records, both, limit)
+    assert verdicts(found) == {"data-plane outage below 0.2 s": Verdict.BROKEN}
+    relaxed = replace(limit, expectations=(replace(limit.expectations[0], outage_upper_s=1.0),))
+    assert verdicts(judged(records, both, relaxed)) == {"data-plane outage below 1 s": Verdict.UNKNOWN}

@@ -87,3 +87,18 @@ def test_one_experiment_twice() -> None:
 def test_any_text_loads_or_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"any\.yaml:[0-9]+: "):
         parse_inventory(text, "any.yaml")
+
+
+def test_inside_tls_something_is_asked_only_where_it_is_said() -> None:
+    text = (EXPERIMENTS / "lab.yaml").read_text()
+    for words, path, asks in (
+        ("{mode: tls}", "", False),
+        ("{mode: tls, path: /who, host: vip.example}", "/who", True),
+        ("{mode: tls, site: {header: X-Site, pattern: '(.+)'}, ca: ca.pem}", "/", True),
+        ("{mode: http}", "/", True),
+        ("{mode: keepalive}", "/", False),
+    ):
+        service = parse_inventory(
+            text.replace("  port: 7000\n", f"  port: 7000\n  service: {words}\n"), "x"
+        ).vip.service
+        assert (service.path, service.asks_http) == (path, asks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -156,13 +156,20 @@ def agent(network: Network, tmp_path: Path) -> Agent:
     return found
 
 
-def start_agent(network: Network, directory: Path, journal: str = "v1.db", inventory_text: str = INVENTORY) -> Agent:
-    """Start an agent at the client."""
+def start_agent(
+    network: Network,
+    directory: Path,
+    journal: str = "v1.db",
+    inventory_text: str = INVENTORY,
+    engine: str = "auto",
+    before: Sequence[str] = (),
+) -> Agent:
+    """Start an agent at the client; `before` are the words of a command that runs it."""
     inventory = directory / "inventory.yaml"
     inventory.write_text(inventory_text)
     path = directory / journal
     argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(path)]
-    process = network.start(network.client, sys.executable, *argv)
+    process = network.start(network.client, *before, sys.executable, *argv, "--engine", engine)
     log = directory / f"log-{len(network.processes) - 1}"
 
     def begun() -> bool:

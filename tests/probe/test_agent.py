@@ -317,6 +317,7 @@ def test_without_the_right_it_says_so(network: Network, tmp_path: Path) -> None:
     inventory = tmp_path / "inventory.yaml"
     inventory.write_text(INVENTORY)
     argv = ["-m", "cli", "agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(tmp_path / "j.db")]
+    argv += ["--engine", "ring"]
     powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
     done = subprocess.run(
         ["ip", "netns", "exec", network.client, *powerless, sys.executable, *argv],

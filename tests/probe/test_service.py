@@ -41,6 +41,18 @@ def test_http_tells_client_server_and_site(size: int) -> None:
     assert told(HTTP, chunked, size) == Seen(IPv4Address("10.1.100.3"), "", "")
 
 
+def test_an_answer_that_was_read_before_tells_the_same_whatever_its_date() -> None:
+    dated = ANSWER.replace(b"X-Site", b"Date: %s\r\nX-Site")
+    days = (b"Mon, 02 Nov 2026 08:00:00 GMT", b"Tue, 03 Nov 2026 08:00:00 GMT")
+    for size in (1000, 7, 1000):
+        for day in days:
+            for client in (b"10.1.100.3", b"10.2.100.4"):
+                found = told(HTTP, (dated % day).replace(b"10.1.100.3", client), size)
+                assert found == Seen(IPv4Address(client.decode()), "web3", "dc1")
+    other = Service(Mode.HTTP, "/who", "vip.example")
+    assert told(other, dated % days[0], 1000) == Seen(None, "", ""), "what one service tells is not another's"
+
+
 def test_a_request_is_what_a_server_expects() -> None:
     talk = dialogue(HTTP)
     assert talk is not None
