@@ -187,6 +187,7 @@ class Visits:
         """Take in an ICMP error about a packet of the slot's that had the sequence number `seq`."""
         visit = self.open.get(slot)
         if visit is not None:
+            self._refresh(slot, visit.session)
             outputs = visit.session.unreachable(seq, detail)
             self._count_ignored(visit.session)
             self._perform(slot, visit, outputs, now_ns)

@@ -89,6 +89,16 @@ def test_an_icmp_error_never_ends_an_established_session() -> None:
     assert world.visits.ignored["icmp"] == 2
 
 
+def test_an_icmp_error_does_not_take_back_the_stamp_of_an_answer_meanwhile() -> None:
+    world = opened(1)
+    rng = np.random.default_rng(1)
+    while 0 not in world.visits.open:
+        world.turn(rng)
+    world.receive(batch(answer_to(world, 0, 70)), [])
+    world.visits.unreachable(0, int(world.held.snd_una[0]), "host unreachable", 1)
+    assert world.held.ts_recent[0] == 70
+
+
 def test_what_waits_is_bounded_and_what_is_too_much_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "MOST_WAITING", 5)
     world = opened(1)
