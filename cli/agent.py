@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def agent(inventory: Path, vantage: str, journal: Path, engine: str, run: str, l
       vipchaos agent --inventory inventory.yaml --vantage c1 --journal c1.db
       vipchaos agent --inventory inventory.yaml --vantage c1 --journal c1.db --engine socket
     """
+    # The engine needs no linear algebra, and threads begun before privileges are dropped would keep them.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     from probe.agent import AgentConfig, run_agent
 
     loaded = load_inventory(inventory)

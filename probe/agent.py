@@ -9,17 +9,18 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import CallError, PrivilegeError
 from core.inventory import Inventory, Mode, Vantage
-from core.records import Note, ProbeStarted, ProbeStopped
+from core.records import Note, ProbeStarted, ProbeStopped, Record
 from probe.engine import Engine
 from probe.evidence_files import EvidenceFiles
 from probe.kernel.beside import KernelSession
 from probe.kernel.engine import LOST, SocketEngine
-from probe.privileges import drop
+from probe.privileges import FILES, drop
 from probe.ring.engine import RingEngine
 from store.journal import JournalWriter
 
@@ -71,11 +72,10 @@ def run_agent(config: AgentConfig) -> None:
     vantage = config.inventory.vantages[config.vantage]
     with contextlib.suppress(OSError):
         os.nice(-10)  # only a wish: lateness is measured anyway
-    journal = JournalWriter(config.journal, config.vantage)
-    evidence = EvidenceFiles(config.journal, vantage.name, journal.append)
-    engine, why = _engine(config, vantage, evidence)
-    if isinstance(engine, SocketEngine):
-        words = f"engine socket, {why}: {LOST}"
+    journal = JournalWriter(config.journal, config.vantage, lambda: drop(keep=FILES))
+    engine, why, evidence = _engine(config, vantage, journal.append)
+    if evidence is None:
+        words = f"engine {engine.name}, {why}: {LOST}"
         journal.append(Note(time.monotonic_ns(), vantage.name, words))
         if config.engine == "auto":
             sys.stderr.write(f"{words}\n")
@@ -91,37 +91,41 @@ def run_agent(config: AgentConfig) -> None:
             engine.syn_period_ns,
         )
     )
+    if evidence is not None:
+        evidence.start()
     drop()  # the sockets are open and the rule is in place
     # The socket engine's sessions are kernel sessions themselves.
-    kernel = None if isinstance(engine, SocketEngine) else KernelSession(config.inventory, vantage, journal.append)
+    kernel = None if evidence is None else KernelSession(config.inventory, vantage, journal.append)
     if kernel is not None:
         kernel.start()
-    evidence.start()
     try:
         _loop(engine, journal, stop)
     finally:
         engine.close(time.monotonic_ns())
-        evidence.close()
-        if kernel is not None:
+        if evidence is not None and kernel is not None:
+            evidence.stop()
             kernel.stop()
         journal.append(ProbeStopped(time.monotonic_ns(), vantage.name, stop.reason or "failed"))
         journal.close()
 
 
-def _engine(config: AgentConfig, vantage: Vantage, evidence: EvidenceFiles) -> tuple[Engine, str]:
-    """Return the engine, and in words why it is that one."""
+def _engine(
+    config: AgentConfig, vantage: Vantage, record: Callable[[Record], None]
+) -> tuple[Engine, str, EvidenceFiles | None]:
+    """Return the engine, in words why it is that one, and where its evidence goes: the socket engine has none."""
     tls = config.inventory.vip.service.mode is Mode.TLS
     if config.engine == "ring" and tls:
         raise CallError("service.mode tls needs the kernel's own TCP: use --engine socket, or auto")
     why = "as service.mode tls needs it" if tls else "as asked for"
     if config.engine != "socket" and not tls:
         try:
-            return RingEngine(config.inventory, vantage, config.run, time.monotonic_ns(), evidence.put), why
+            evidence = EvidenceFiles(config.journal, vantage.name, record)
+            return RingEngine(config.inventory, vantage, config.run, time.monotonic_ns(), evidence.put), why, evidence
         except PrivilegeError as error:
             if config.engine == "ring":
                 raise
             why = f"as {error}"
-    return SocketEngine(config.inventory, vantage, time.monotonic_ns()), why
+    return SocketEngine(config.inventory, vantage, time.monotonic_ns()), why, None
 
 
 def _loop(engine: Engine, journal: JournalWriter, stop: Stop) -> None:

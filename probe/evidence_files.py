@@ -13,6 +13,7 @@ from core.evidence import EvidenceWritten
 from core.records import Note, Record
 from probe import pcapng
 from probe.evidence import Burst, Told, tell
+from probe.privileges import FILES, drop
 
 DIRECTORY = "evidence"
 MOST_BYTES = 64_000_000
@@ -52,7 +53,7 @@ class EvidenceFiles:
         else:
             self._queue.put(burst)
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Write what waits, say what was left out, and end the thread."""
         self._queue.put(None)
         self._thread.join()
@@ -61,6 +62,7 @@ class EvidenceFiles:
             self._record(Note(time.monotonic_ns(), self._vantage, text))
 
     def _work(self) -> None:
+        drop(keep=FILES)
         while (burst := self._queue.get()) is not None:
             if self._bytes >= MOST_BYTES:
                 self._refuse(burst, f"the files of {self._vantage} take {MOST_BYTES // 1_000_000} MB already")

@@ -14,6 +14,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from core.inventory import Address
+from probe.privileges import drop
 
 GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_LINK, NEIGH, IPV4_IFADDR and ROUTE, IPV6_IFADDR and ROUTE
 USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80  # NUD_REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT
@@ -24,6 +25,7 @@ ARPHRD_LOOPBACK = 772
 ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
 AGAIN_S = 0.2
 SETTLE_S = 1.0
+SETTLE_EACH_S = 0.002
 NTF_USE = 0x01
 
 
@@ -52,7 +54,8 @@ class NextHopWatch(threading.Thread):
             self.now = self._look(kernel)
 
     def run(self) -> None:
-        """Look again whenever the kernel tells of a change."""
+        """Look again whenever the kernel tells of a change. Looking needs no privilege."""
+        drop()
         with IPRoute() as kernel, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as news:
             news.bind((0, GROUPS))
             while not self._ended.is_set():
@@ -72,10 +75,12 @@ class NextHopWatch(threading.Thread):
         gc.collect(0)
 
     def settle(self) -> None:
-        """Wait until there is a way, or for a second."""
+        """Wait until there is a way, or for a second; asks with the privileges that this thread still has."""
         until_s = time.monotonic() + SETTLE_S
-        while self.now.why and time.monotonic() < until_s:
-            time.sleep(0.002)
+        with IPRoute() as kernel:
+            while self.now.why and time.monotonic() < until_s:
+                time.sleep(SETTLE_EACH_S)
+                self.see(kernel)
 
     def stop(self) -> None:
         """End the thread."""

@@ -10,10 +10,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from scapy.error import Scapy_Exception
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
-from scapy.layers.x509 import X509_Cert
 
 from core.inventory import Address
 from core.tcp.segments import Flag, Segment
@@ -247,30 +245,3 @@ def _parse_icmpv6(data: bytes, header: int) -> IcmpError | None:
     mark = int.from_bytes(data[tcp + 14 : tcp + 16], "big")
     source, to = data[quoted + 8 : quoted + 24], data[quoted + 24 : quoted + 40]
     return IcmpError(ip_address(data[8:24]), kind, data[header + 1], source, port, mark, to, to_port, seq)
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What an X.509 certificate says of itself; texts that cannot be read are ''. Instants are UTC, ISO 8601."""
-
-    subject: str = ""
-    issuer: str = ""
-    serial: str = ""
-    not_before: str = ""
-    not_after: str = ""
-
-
-def certificate(der: bytes) -> Certificate:
-    """Read a certificate (RFC 5280, section 4.1); what is none gives empty texts."""
-    try:
-        signed = X509_Cert(der).tbsCertificate
-        validity = signed.validity
-        return Certificate(
-            signed.get_subject_str(),
-            signed.get_issuer_str(),
-            f"{signed.serialNumber.val:x}",
-            validity.not_before.datetime.isoformat(),
-            validity.not_after.datetime.isoformat(),
-        )
-    except (Scapy_Exception, AttributeError, ValueError, TypeError):
-        return Certificate()

@@ -11,6 +11,7 @@ import json
 import queue
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,11 +40,13 @@ class JournalWriter:
     """Appends records to the journal at `path`; `owner` names the process (a vantage, the controller, a guard).
 
     The queue is unbounded: records are events and seconds, not packets. An error of the disk is kept in
-    `error` and raised as JournalError by `sync` and `close`; `append` never raises and never blocks.
+    `error` and raised as JournalError by `sync` and `close`; `append` never raises and never blocks. The writing
+    thread calls `begin` first.
     """
 
-    def __init__(self, path: Path, owner: str) -> None:
+    def __init__(self, path: Path, owner: str, begin: Callable[[], None] = lambda: None) -> None:
         self.path = path
+        self._begin = begin
         self.error: Exception | None = None
         self._queue: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
         self._owner = owner
@@ -78,6 +81,7 @@ class JournalWriter:
     def _write(self, opened: threading.Event) -> None:
         waiting: list[threading.Event] = [opened]
         try:
+            self._begin()
             connection = self._open()
             try:
                 self._release(waiting)

@@ -6,7 +6,7 @@ import hashlib
 
 from core.certificate_records import CertificateSeen
 from probe.kernel.tls import Secure
-from probe.wire import certificate
+from probe.x509 import certificate
 
 
 class Certificates:

@@ -114,9 +114,9 @@ class RingEngine:
             opened.callback(self._sender.close)
             self._watch = NextHopWatch(vip, self._sources)
             self._hop: NextHop | None = None
+            self._watch.settle()
             self._watch.start()
             opened.callback(self._watch.stop)
-            self._watch.settle()
             self._rule = NoResetRule(vip, port, self._ports, run)
             opened.pop_all()
 

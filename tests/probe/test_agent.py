@@ -34,6 +34,7 @@ from core.records import (
 from core.truth import captured, compare
 from lab.client import environment
 from probe import capture
+from probe.privileges import FILES
 from tests.probe.conftest import INVENTORY, INVENTORY6, VIP6, Agent, Network, start_agent
 from tests.waiting import wait_for
 
@@ -224,10 +225,16 @@ def test_sessions_come_from_every_source_address(network: Network, tmp_path: Pat
 
 
 def test_privileges_are_given_up_once_the_sockets_are_open(agent: Agent) -> None:
-    status = Path(f"/proc/{agent.process.pid}/status").read_text()
-    found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    assert {found[name].strip("0") for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {""}
-    assert found["NoNewPrivs"] == "1"
+    """Those who write files keep what root needs in another user's directory, and nothing else."""
+    threads = {}
+    for task in Path(f"/proc/{agent.process.pid}/task").iterdir():
+        found = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line)
+        assert found["NoNewPrivs"] == "1"
+        left = {int(found[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+        threads[int(task.name)] = left
+    assert threads.pop(agent.process.pid) == {0}
+    assert len(threads) == 4, "the journal, the next hop, evidence, the kernel session"
+    assert sorted(sorted(left) for left in threads.values()) == [[0], [0], [0, FILES], [0, FILES]]
 
 
 WEB = {

@@ -82,7 +82,7 @@ def test_names_go_on_and_each_file_is_told(tmp_path: Path) -> None:
     files = EvidenceFiles(tmp_path / "v1.db", "v1", told.append)
     files.start()
     files.put(burst())
-    files.close()
+    files.stop()
     (record,) = told
     path = tmp_path / "evidence" / "v1-8.pcapng"
     assert record == EvidenceWritten(
@@ -100,7 +100,7 @@ def test_all_files_together_are_bounded_and_what_is_left_out_is_told(
     for number in range(6):
         files.put(burst())
         wait_for(lambda number=number: len(told) > min(number, 2))  # type: ignore[misc]
-    files.close()
+    files.stop()
     written = [record for record in told if isinstance(record, EvidenceWritten)]
     notes = [record.text for record in told if isinstance(record, Note)]
     assert sum(record.bytes for record in written) < 1_500 + written[-1].bytes
@@ -115,6 +115,6 @@ def test_a_full_queue_is_counted_in_the_next_file(tmp_path: Path) -> None:
     for _ in range(evidence_files.WAITING + 2):
         files.put(burst())
     files.start()
-    files.close()
+    files.stop()
     written = [record for record in told if isinstance(record, EvidenceWritten)]
     assert [record.left_out_sessions for record in written] == [3 + 8, 3, 3, 3]
