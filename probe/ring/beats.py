@@ -26,6 +26,9 @@ AT_ONCE = 4.0
 """After an outage, or when sessions are opened, so many seconds' worth may be asked and traced at once."""
 SEARCHES_A_SECOND = 5
 """Of the sessions that are silent so many a second are traced: how far do their packets get?"""
+OPENS_A_SECOND = 4_000
+OPENING = 400
+"""While so many SYNs are under way no session is opened: a far end that cannot keep up would only drop more."""
 ASKS_A_TICK = 10
 TRACES_A_TICK = 2
 Slots = NDArray[np.int64]
@@ -61,7 +64,11 @@ class Allowance:
 
 
 class Beats:
-    """Sends what is due. `way` tells whether there is a next hop, `asks` whether the service is asked anything."""
+    """Sends what is due.
+
+    `way` tells whether there is a next hop, `asks` whether the service is asked anything, `opens` whether sessions may
+    be opened now.
+    """
 
     def __init__(
         self,
@@ -77,6 +84,7 @@ class Beats:
     ) -> None:
         self.way = False
         self.asks = True
+        self.opens = True
         self._held = held
         self._turns = turns
         self._gaps = gaps
@@ -88,6 +96,7 @@ class Beats:
         self._ahead_ns = tick_ns // 2
         self._ask_ns = max(ASK_NS, held.count * 1_000_000_000 // ASKS_A_SECOND)
         self._trace_ns = max(TRACE_NS, held.count * 1_000_000_000 // TRACES_A_SECOND)
+        self._opening = Allowance(OPENS_A_SECOND, max(1, OPENS_A_SECOND * tick_ns // 1_000_000_000))
         self._asking = Allowance(ASKS_A_SECOND, ASKS_A_TICK)
         self._tracing = Allowance(TRACES_A_SECOND, TRACES_A_TICK)
         self._searching = Allowance(SEARCHES_A_SECOND, 1)
@@ -164,6 +173,7 @@ class Beats:
     def _slowly(self, plan: _Plan, now_ns: int) -> None:
         """Let the slow path take the turns that are its business."""
         revolution = plan.piece.revolution
+        self._open(plan.parked[self._held.closed[plan.parked]], now_ns)
         closed = self._held.closed[plan.parked]
         idle = plan.parked[closed].tolist()
         sent: list[int] = []
@@ -179,3 +189,10 @@ class Beats:
             if not self._held.closed[slot]:
                 silent = bool(self._gaps.began[slot])
                 self._traces.begin(slot, int(self._gaps.answered_revolution[slot]), now_ns, silent=silent)
+
+    def _open(self, closed: Slots, now_ns: int) -> None:
+        """Begin to open sessions, at a bounded rate and a bounded number at a time: what they are answered is read."""
+        room = OPENING - self._visits.opening
+        if self.opens and room > 0 and len(closed):
+            for slot in self._opening.take(self._visits.to_open(closed, now_ns)[:room], now_ns).tolist():
+                self._visits.admit(slot, now_ns)

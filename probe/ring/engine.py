@@ -41,9 +41,6 @@ SUMMARY_NS = 1_000_000_000
 CHECK_NS = 50_000_000
 DEAD_NS = 10_000_000_000
 DEATHS_A_CHECK = 100
-OPENS_A_SECOND = 4_000
-SYNS_A_SECOND = 20_000
-"""Sessions that are being opened send at their turn, so that they are at most so many turns a second."""
 WAITING = 50
 """While more packets wait for the slow path no session is opened: their answers would only wait too."""
 RECORDS_A_TICK = 20
@@ -81,15 +78,13 @@ class RingEngine:
         self._traces = Traces(inventory, vantage.name, self._held, self._answers, self._transmit)
         self._fresh = FreshSyns(vantage.name, self._ports[-SYN_PORTS:], now_ns, self._transmit_fresh)
         self._visits = Visits(self._surroundings(inventory), self._records)
-        self._visits.to_open.extend((now_ns, slot) for slot in range(count))
         self._intake = Intake(self._served(vip.address, vip.port), self._records)
         parts = (self._held, self._turns, self._gaps, self._tally, self._tx, self._visits, self._traces)
         self._beats = Beats(*parts, self._recorder, self.tick_ns)
         name = self._answers.session_name
         self._cases = Cases(self._recorder, count, self.period_ns, name, self._heartbeat, evidence)
         self._beats.asks = inventory.vip.service.mode in (Mode.LINE, Mode.HTTP)
-        self._opens = 0.0
-        self._last_ns = self._check_ns = now_ns
+        self._check_ns = now_ns
         self._summary_ns = now_ns + SUMMARY_NS
         self._cpu_ns = time.process_time_ns()
         self._lost_way = ""
@@ -187,7 +182,7 @@ class RingEngine:
         for batch in self._rx.drain():
             self._intake.received(batch, self._rx.whole)
         self._intake.handle_unusual(self.tick_ns // 2)
-        self._admit(now_ns)
+        self._beats.opens = self._intake.waiting <= WAITING
         self._follow(now_ns)
         self._beats.step(time.monotonic_ns())
         self._fresh.step(now_ns)
@@ -206,20 +201,6 @@ class RingEngine:
         self._records.clear()
         self._cases.see(records)
         return records
-
-    def _admit(self, now_ns: int) -> None:
-        """Open sessions at a bounded rate, and not too many at a time."""
-        visits = self._visits
-        self._opens = min(
-            self._opens + (now_ns - self._last_ns) * OPENS_A_SECOND / 1e9, OPENS_A_SECOND * self.tick_ns / 1e9 + 1
-        )
-        self._last_ns = now_ns
-        at_once = max(50, SYNS_A_SECOND * self.period_ns // 1_000_000_000)
-        if self._intake.waiting > WAITING:
-            return
-        while visits.to_open and visits.to_open[0][0] <= now_ns and self._opens >= 1 and visits.opening < at_once:
-            self._opens -= 1
-            visits.admit(visits.to_open.popleft()[1], now_ns)
 
     def _follow(self, now_ns: int) -> None:
         """Take over a changed next hop, and say when there is none."""

@@ -119,7 +119,7 @@ class Gaps:
         before = self.answered_revolution[slots]
         behind = self._turned[slots].astype(np.int64) - revolutions
         turns_sent = self._turns_sent[slots]
-        was_sent = (turns_sent >> np.clip(behind, 0, _BITS - 1).astype(np.uint64) & _ONE).astype(np.bool_)
+        was_sent = (turns_sent >> np.minimum(np.maximum(behind, 0), _BITS - 1).astype(np.uint64) & _ONE).astype(np.bool_)
         fresh: NDArray[np.bool_] = (revolutions > before) & (s_ns >= 0) & (behind >= 0) & (was_sent | (behind >= _BITS))
         if not fresh.all():
             self.late += int(np.count_nonzero(revolutions < before))

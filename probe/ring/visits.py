@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from core.tcp.states import State
 from probe import service as services
 from probe.ring.answers import Answers
 from probe.ring.gaps import Gaps
-from probe.ring.held import Held
+from probe.ring.held import Held, Slots
 from probe.ring.traces import WINDOW, Traces
 from probe.service import Dialogue, Seen, Wrong
 
@@ -84,8 +84,7 @@ class Visits:
         self._records = records
         self.open: dict[int, Visit] = {}
         self.opening = 0
-        self.to_open: deque[tuple[int, int]] = deque()
-        """(instant from which on, slot), in order of time."""
+        self._open_from_ns = np.zeros(self._held.count, np.int64)
         self.ignored: Counter[str] = Counter()
         self._noted: set[str] = set()
         self._ever_answered = False
@@ -95,8 +94,12 @@ class Visits:
 
     # --- at a slot's turn -------------------------------------------------------------------------------------
 
+    def to_open(self, closed: Slots, now_ns: int) -> Slots:
+        """Return which of the closed slots are to be opened now: not again at once where it was refused."""
+        return closed[self._open_from_ns[closed] <= now_ns]
+
     def admit(self, slot: int, now_ns: int) -> None:
-        """Begin to open a session: its SYN goes out at its turn."""
+        """Begin to open a session; its `turn` sends the SYN."""
         self._records += self._around.traces.end(slot, now_ns)  # its port is about to be another's
         self._around.renew(slot)
         self.open[slot] = Visit(Session(random.getrandbits(32)))
@@ -283,7 +286,7 @@ class Visits:
         self._end(slot)
         if not opened_ns:
             self.opening -= 1
-            self._reopen(slot, now_ns + AGAIN_NS)
+            self._open_from_ns[slot] = now_ns + AGAIN_NS
             if dropped.cause is DropCause.RESET:
                 self.ignored["refused"] += 1
             return
@@ -293,7 +296,6 @@ class Visits:
             if self._ended_when_asked == ENDED_WHEN_ASKED:
                 self._note(now_ns, services.ended(around.service.mode, ENDED_WHEN_ASKED))
         around.gaps.session_changed(slot)
-        self._reopen(slot, now_ns)
         name = around.answers.session_name(slot)
         age_ns = now_ns - opened_ns
         if dropped.cause is DropCause.RESET and age_ns < SHORT_LIFE_NS:
@@ -303,9 +305,6 @@ class Visits:
     def _end(self, slot: int) -> None:
         self.open.pop(slot, None)
         self._held.close(slot)
-
-    def _reopen(self, slot: int, from_ns: int) -> None:
-        self.to_open.append((from_ns, slot))
 
     def _note(self, now_ns: int, text: str) -> None:
         """Say something once, and not without end."""

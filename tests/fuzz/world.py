@@ -110,7 +110,6 @@ class World:
         self.intake = Intake(served, self.records)
         self.sent = 0
         self.fresh_isn: dict[int, int] = {}
-        self.visits.to_open.extend((0, slot) for slot in range(count))
 
     def _send(self, slot: int, segment: Segment, ttl: int, mark: int) -> None:
         del slot, segment, ttl, mark
@@ -138,12 +137,8 @@ class World:
         self.now_ns += PERIOD_NS
         self.records.clear()
         self.tally.summaries(self.now_ns, "v1", self._answers.known, np.zeros(0, np.int64))
-        waiting = len(self.visits.to_open)
-        for _ in range(waiting):
-            from_ns, slot = self.visits.to_open.popleft()
-            if rng.random() < 0.1:
-                self.visits.to_open.append((from_ns, slot))  # some stay closed for a while
-            else:
+        for slot in self.visits.to_open(np.flatnonzero(self.held.closed), self.now_ns).tolist():
+            if rng.random() >= 0.1:  # some stay closed for a while
                 self.visits.admit(slot, self.now_ns)
         waiting_still = {slot for slot, visit in self.visits.open.items() if rng.random() < 0.05 and not visit.dialogue}
         skipped, due = self.turns.take(self.now_ns)
