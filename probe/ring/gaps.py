@@ -16,6 +16,7 @@ Slots = NDArray[np.int64]
 Bits = NDArray[np.uint64]
 _BITS = 64
 _ONE = np.uint64(1)
+_LAST = np.uint64(63)
 HEARTBEATS_A_SECOND = 200
 """Of so many outages a second the heartbeats are kept one by one; of the others their bounds."""
 
@@ -119,7 +120,9 @@ class Gaps:
         before = self.answered_revolution[slots]
         behind = self._turned[slots].astype(np.int64) - revolutions
         turns_sent = self._turns_sent[slots]
-        was_sent = (turns_sent >> np.minimum(np.maximum(behind, 0), _BITS - 1).astype(np.uint64) & _ONE).astype(np.bool_)
+        was_sent = (turns_sent >> np.minimum(np.maximum(behind, 0), _BITS - 1).astype(np.uint64) & _ONE).astype(
+            np.bool_
+        )
         fresh: NDArray[np.bool_] = (revolutions > before) & (s_ns >= 0) & (behind >= 0) & (was_sent | (behind >= _BITS))
         if not fresh.all():
             self.late += int(np.count_nonzero(revolutions < before))
@@ -231,7 +234,7 @@ class Gaps:
 
 def _later(bits: Bits, behind: Slots) -> Bits:
     """Return of each 64 turns those that came after the one that lies `behind` the last."""
-    kept = np.minimum(behind, _BITS - 1).astype(np.uint64)
+    kept = np.minimum(behind, _BITS - 1).view(np.uint64)
     return np.where(behind < _BITS, bits & ((_ONE << kept) - _ONE), bits)
 
 

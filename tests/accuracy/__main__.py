@@ -24,6 +24,7 @@ from probe import capture
 from store.journal import JournalError, read_journal
 from tests.accuracy.judge import Trial, trials, unexplained
 from tests.accuracy.path import ROUTER, VANTAGE, VIP, Kind, Route
+from tests.pages import put
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = ROOT / "experiments" / "lab.yaml"
@@ -256,7 +257,7 @@ def main() -> int:
     parser.add_argument("--longest", type=float, default=LONGEST_S, help="longest cut in seconds")
     parser.add_argument("--quiet", type=float, default=600.0, help="seconds on a busy machine")
     parser.add_argument("--noisy", type=float, default=60.0, help="seconds of losses, and of disorder")
-    parser.add_argument("--table", type=Path, help="write the tables there too")
+    parser.add_argument("--docs", action="store_true", help="write the tables to docs/accuracy.md too")
     arguments = parser.parse_args()
     lab = client.up("accuracy")
     try:
@@ -273,8 +274,8 @@ def main() -> int:
         lab.down()
     text = table(found, quiet, false, real)
     say("\n" + text)
-    if arguments.table:
-        arguments.table.write_text(text)
+    if arguments.docs:
+        put("accuracy.md", "make accuracy", text)
     good = all(t.reported and t.captured_inside and t.switch_agrees and t.narrow for t in found)
     return 0 if good and not false and not any(q.false for q in quiet) else 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +15,7 @@ from store.journal import JournalError, read_journal
 from tests.bench.world import PORT, VIP, World, source
 
 TICKS = os.sysconf("SC_CLK_TCK")
+_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 OPENED_WITHIN_S = 120.0
 INVENTORY = """
 vip: {{name: vip, address: {vip}, port: {port}, service: {{mode: {mode}}}}}
@@ -57,7 +58,7 @@ class Held:
     late_p99_ms: float
     tick_ms: float
     opened_in_s: float
-    grown_bytes: int
+    memory_bytes: int
     self_inflicted: int
     outages: int
     drops: int
@@ -71,11 +72,6 @@ class Held:
     def user_us(self) -> float:
         """The part of it that is our own code."""
         return 1e6 * self.user_s / max(1, self.answered)
-
-    @property
-    def state_bytes(self) -> float:
-        """Resident memory above that of an agent with one session, for each session."""
-        return self.grown_bytes / self.load.sessions
 
     @property
     def core(self) -> float:
@@ -97,8 +93,14 @@ def machine_busy() -> float:
 
 
 def rss_of(pid: int) -> int:
-    """Return the resident bytes of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    """Return the resident bytes of a process, its packet rings left out: the kernel counts those as the socket's."""
+    total, ring = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if _MAPPING.match(line):
+            ring = "socket:" in line
+        elif line.startswith("Rss:") and not ring:
+            total += int(line.split()[1]) * 1024
+    return total
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def hold(world: World, load: Load, directory: Path) -> Held:
     after_user_s, after_system_s = cpu_of(agent.pid)
     wall_s, until_ns = time.monotonic() - from_s, time.monotonic_ns()
     after_busy_s = machine_busy()
-    grown = rss_of(agent.pid)
+    memory = rss_of(agent.pid)
     agent.terminate()
     assert agent.wait(60) == 0, log.read_text()
     world.processes.remove(agent)
@@ -170,7 +172,7 @@ def hold(world: World, load: Load, directory: Path) -> Held:
         sorted(r.late_p99_ns for r in health)[len(health) // 2] / 1e6,
         health[0].tick_ns / 1e6,
         (max(reader.opened.values()) - reader.started_ns) / 1e9,
-        grown,
+        memory,
         sum(r.self_inflicted for r in outages),
         sum(not r.self_inflicted for r in outages),
         sum(isinstance(r, Drop) for r in inside),

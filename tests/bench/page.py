@@ -1,0 +1,73 @@
+"""What `make bench` measured, as tables, as a plot, and as the page docs/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.held import Held
+from tests.bench.peers import Peer
+from tests.pages import DOCS, put
+
+HEAD = (
+    "sessions  period   beats/s  cpu us   user    core  unansw  missed  ring  self   p99 ms  tick  open s   state B\n"
+    "                s             each   each                   sends  drops  infl     late    ms         each"
+)
+
+
+def row(held: Held, alone: Held | None) -> str:
+    """Return the line of one load; `alone`: an agent with one session, whose memory is not a session's."""
+    state = "-" if alone is None else f"{(held.memory_bytes - alone.memory_bytes) / held.load.sessions:.0f}"
+    return (
+        f"{held.load.sessions:>8} {held.load.period_s:>7g} {held.answered / held.wall_s:>9.0f} {held.cpu_us:>7.2f} "
+        f"{held.user_us:>6.2f} {held.core:>7.1%} {held.sent - held.answered:>7} "
+        f"{held.skipped:>7} {held.ring_dropped:>5} {held.self_inflicted:>5} {held.late_p99_ms:>8.2f} "
+        f"{held.tick_ms:>5.1f} {held.opened_in_s:>7.1f} {state:>9}"
+    )
+
+
+def tables(peers: Sequence[Peer], held: Sequence[Held], alone: Held | None) -> str:
+    """Return both tables; the first load is the one that the peers are held against."""
+    ours = held[0]
+    lines = [
+        "what one heartbeat costs: processor time of the tool, the kernel's part for both ends included",
+        f"{'':26}{'cpu us':>8}{'ratio':>8}  what it is",
+        f"{'vipchaos, ring engine':26}{ours.cpu_us:>8.2f}{1:>8.1f}  keepalive on a held session, answered by an ACK",
+    ]
+    lines += [
+        f"{peer.name:26}{peer.cpu_us:>8.2f}{peer.cpu_us / ours.cpu_us:>8.1f}  {peer.what}"
+        for peer in sorted(peers, key=lambda one: -one.cpu_us)
+    ]
+    lines += ["", "vipchaos under load", HEAD, *(row(one, alone) for one in held)]
+    return "\n".join(lines) + "\n"
+
+
+def write(text: str, scale: Sequence[Held]) -> None:
+    """Put the tables into docs/performance.md, between its marks, and draw docs/scale.png."""
+    put("performance.md", "make bench", "\n".join(f"    {line}".rstrip() for line in text.splitlines()))
+    draw(scale, DOCS / "scale.png")
+
+
+def draw(scale: Sequence[Held], path: Path) -> None:
+    """Draw processor time and memory over the number of sessions, beside lines through the two largest loads."""
+    from matplotlib.figure import Figure
+
+    scale = sorted(scale, key=lambda one: one.load.sessions)
+    sessions = [one.load.sessions for one in scale]
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    panels = (
+        ("processor time, % of one core", [100 * one.core for one in scale]),
+        ("resident memory without rings, MB", [one.memory_bytes / 1e6 for one in scale]),
+    )
+    for axes, (what, values) in zip(figure.subplots(1, 2), panels, strict=True):
+        slope = (values[-1] - values[-2]) / (sessions[-1] - sessions[-2])
+        line = [values[-1] + slope * (count - sessions[-1]) for count in sessions]
+        axes.plot(sessions, line, color="0.6", linestyle="--", label="a line through the two largest")
+        axes.plot(sessions, values, "o", color="#1565c0", label="measured")
+        axes.set(xscale="log", yscale="log", xlabel="sessions, one heartbeat a second each", ylabel=what)
+        axes.set_ylim(bottom=min(values) / 2)
+        for count, value in zip(sessions, values, strict=True):
+            axes.annotate(f"{value:.3g}", (count, value), textcoords="offset points", xytext=(0, 7), ha="center")
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(loc="upper left")
+    figure.savefig(path, dpi=110)
