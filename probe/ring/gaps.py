@@ -128,10 +128,14 @@ class Gaps:
             self.late += int(np.count_nonzero(revolutions < before))
             slots, revolutions, s_ns, r_ns = slots[fresh], revolutions[fresh], s_ns[fresh], r_ns[fresh]
             before, behind, turns_sent = before[fresh], behind[fresh], turns_sent[fresh]
-        later = _later(turns_sent, behind)
-        after = np.bitwise_count(later) + np.maximum(behind - _BITS, 0)
+        if behind.any():
+            later = _later(turns_sent, behind)
+            after = np.bitwise_count(later) + np.maximum(behind - _BITS, 0)
+            skipped_later = np.bitwise_count(_later(self._turns_skipped[slots], behind))
+        else:
+            later = np.zeros(0, np.uint64)
+            after = skipped_later = np.zeros(len(slots), np.uint8)
         attempts = self._attempts[slots] - after
-        skipped_later = np.bitwise_count(_later(self._turns_skipped[slots], behind))
         gaps = np.flatnonzero((before > 0) & (revolutions - before > 1))
         if len(gaps):
             counts = _Counts(attempts[gaps], (self._skipped[slots] - skipped_later)[gaps])
