@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -27,6 +25,7 @@ from probe.ring.held import Held, Layout
 from probe.ring.intake import Intake, Served
 from probe.ring.parse import Answers as Answered
 from probe.ring.parse import Parser
+from probe.ring.ports import FreePorts
 from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_FRAME, RX_NETWORK, RxRing, TxRing
 from probe.ring.tally import Tally
@@ -94,10 +93,7 @@ class RingEngine:
         self._block = PortBlock(share + max(share // 20, 500) + SYN_PORTS)
         self._ports = self._block.ports
         held = self._ports[:-SYN_PORTS]
-        # A far end may still hold connections of a probe that was killed: begin somewhere else.
-        self._free = [deque(held) for _ in self._sources]
-        for free in self._free:
-            free.rotate(random.getrandbits(16) % len(held))
+        self._free = [FreePorts(held) for _ in self._sources]
         rate = count * 1_000_000_000 // self.period_ns
         with contextlib.ExitStack() as opened:  # what is refused on the way leaves nothing open
             opened.callback(self._block.release)
@@ -166,11 +162,7 @@ class RingEngine:
     def _renew(self, slot: int) -> None:
         """Give a slot the port that was out of use for the longest time."""
         source = slot % len(self._sources)
-        free = self._free[source]
-        old = int(self._held.port[slot])
-        self._held.take_port(slot, source, free.popleft())
-        if old:
-            free.append(old)
+        self._held.take_port(slot, source, self._free[source].take(int(self._held.port[slot])))
 
     def _answered_one(self, slot: int, revolution: int, r_ns: int) -> None:
         self._intake.answered(Answered(np.array([slot]), np.array([revolution]), np.array([r_ns])))

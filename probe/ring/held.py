@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 Slots = NDArray[np.int64]
 ETHERNET = 14
-ROW = 96
 PORTS = 1 << 16
 NO_STAMPS = 0x01010101  # four NOPs in the place of a stamp, where the far end has no timestamps
 
@@ -68,7 +67,7 @@ class Held:
         self.traced_ns = np.zeros(count, np.int64)
         self.all_stamped = True
         self._sums = np.zeros(count, np.uint32)
-        self._frames = np.zeros((count, ROW), np.uint8)
+        self._frames = np.zeros((count, layout.length), np.uint8)
         self._slot_of = np.full(sources * PORTS, -1, np.int32)
 
     def ethernet(self, header: bytes) -> None:
@@ -129,7 +128,7 @@ class Held:
         The checksum is added up from the frame's own (RFC 1624): stamps of zero are in it already.
         """
         length = self.layout.length
-        frames[:, :length] = self._frames[slots, :length]
+        frames[:, :length] = self._frames[slots]
         echoed = self.ts_recent[slots]
         total = self._sums[slots] + (echoed >> 16) + (echoed & 0xFFFF) + ((revolution >> 16) + (revolution & 0xFFFF))
         if self.all_stamped:

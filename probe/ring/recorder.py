@@ -20,7 +20,7 @@ from probe.ring.parse import WINDOW, Split
 from probe.ring.turns import Turns
 
 Slots = NDArray[np.int64]
-ROOM_BYTES = 24_000_000
+ROOM_BYTES = 16_000_000
 DEEPEST = 256
 SHALLOWEST = 2
 UNUSUAL = 16_384
