@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chaos import lease as leases
 from chaos import switch, watchdog
+from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.observe import Observations
 from chaos.transport import Run, at
@@ -154,10 +155,12 @@ class Runner:
     def _arm(self, experiment: Experiment) -> leases.Lease:
         """Read the prior state of every target, put the lease on disk and its watchdog in place."""
         name = f"{experiment.name}-{secrets.token_hex(3)}"
+        deadline_ns = time.monotonic_ns() + round(experiment.lease_s * 1e9)
         leased = []
         for fault in experiment.faults:
             self._step(experiment, fault, name, FaultPhase.PLANNED, f"{fault.driver} at {fault.target}")
-            prior = DRIVERS[fault.driver].prior(self._at(fault), fault.arguments)
+            term = Term(f"{name}.{fault.name}", deadline_ns)
+            prior = DRIVERS[fault.driver].prior(self._at(fault), fault.arguments, term)
             if prior is None:
                 raise BlockedError(f"{fault.name}: {fault.target} is already in the state of the fault, or unknown")
             leased.append(
@@ -169,7 +172,7 @@ class Runner:
             lease=name,
             run=self._world.run,
             experiment=experiment.name,
-            deadline_ns=time.monotonic_ns() + round(experiment.lease_s * 1e9),
+            deadline_ns=deadline_ns,
             boot=leases.boot_id(),
             guard_journal=str(self._world.run_directory / f"guard-{name}.db"),
             faults=tuple(leased),

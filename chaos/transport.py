@@ -51,6 +51,8 @@ def at(host: Host) -> Run:
             return Reply(whole, -1, "", f"no end within {COMMAND_TIMEOUT_S:g} s")
         except OSError as error:
             return Reply(whole, -1, "", str(error))
-        return Reply(whole, done.returncode, done.stdout, done.stderr)
+        # `ip netns exec` ends with 1 when it cannot start the program: not to be taken for the program's own 1.
+        started = not (prefix and done.returncode == 1 and done.stderr.startswith('exec of "'))
+        return Reply(whole, done.returncode if started else -1, done.stdout, done.stderr)
 
     return run

@@ -14,19 +14,44 @@ class ArgumentKind(enum.StrEnum):
     NAME = "name"
     PATH = "absolute path"
     COMMAND = "command"  # a list: program (absolute path), then its arguments
+    WHOLE = "whole number"  # from `low` to `high`
+    NETWORK = "address or network"  # those of one fault are of one IP version
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument: every one is required; `choices` empty means any value of the kind."""
+    """One argument: required, unless it is `optional` or has a `default`.
+
+    `choices` empty means any value of the kind. `only_with` is an argument before this one in the table and the
+    values of it with which this one has a meaning.
+    """
 
     kind: ArgumentKind
     about: str
     choices: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 0
+    default: str | int | None = None
+    optional: bool = False
+    only_with: tuple[str, tuple[str, ...]] | None = None
 
 
 DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
     {
+        "bird": MappingProxyType(
+            {
+                "socket": Argument(ArgumentKind.PATH, "BIRD's control socket"),
+                "protocol": Argument(ArgumentKind.NAME, "the protocol that the action is done to"),
+                "action": Argument(ArgumentKind.NAME, "what is done; reverted by `enable`", choices=("disable",)),
+            }
+        ),
+        "command": MappingProxyType(
+            {
+                "inject": Argument(ArgumentKind.COMMAND, "the command that injects the fault"),
+                "prove": Argument(ArgumentKind.COMMAND, "ends with 0: the fault is out, 1: it is not, else unknown"),
+                "revert": Argument(ArgumentKind.COMMAND, "the command that reverts it; it may be run twice"),
+            }
+        ),
         "link": MappingProxyType(
             {"interface": Argument(ArgumentKind.NAME, "the interface of the target that is set down")}
         ),
@@ -35,13 +60,6 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
                 "name": Argument(ArgumentKind.NAME, "the process's name, so that a reused pid is not killed"),
                 "pid_file": Argument(ArgumentKind.PATH, "the file that holds its pid"),
                 "start": Argument(ArgumentKind.COMMAND, "the command that starts it again"),
-            }
-        ),
-        "bird": MappingProxyType(
-            {
-                "socket": Argument(ArgumentKind.PATH, "BIRD's control socket"),
-                "protocol": Argument(ArgumentKind.NAME, "the protocol that the action is done to"),
-                "action": Argument(ArgumentKind.NAME, "what is done; reverted by `enable`", choices=("disable",)),
             }
         ),
     }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import typing
 from collections.abc import Sequence
 
-from core.drivers import DRIVERS, Argument, ArgumentKind
+from core.argument_reader import read_arguments
+from core.drivers import DRIVERS
 from core.experiment import Abort, Expectation, Experiment, Fault, Sessions, SteadyState
 from core.inventory import Inventory
 from core.reader import Reader
@@ -24,8 +23,6 @@ EXPECTATION_KEYS = (
 )
 LONGEST_S = 3600
 LEASE_MARGIN_S = 5
-Arguments = typing.Mapping[str, Argument]
-_PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}\Z")
 
 
 def read_experiment(
@@ -116,36 +113,10 @@ def _faults(reader: Reader, inventory: Inventory) -> tuple[Fault, ...]:
                 f"allowed_targets of the inventory: {', '.join(sorted(inventory.allowed_targets)) or 'none'}",
             )
         at_s = section.number("at_s", 0, LONGEST_S, 0.0)
-        arguments = _arguments(section, DRIVERS[driver]) if driver else {}
+        arguments = read_arguments(section, DRIVERS[driver]) if driver else {}
         if name and driver and target and at_s is not None:
             faults.append(Fault(name, driver, target, arguments, at_s))
     return tuple(faults)
-
-
-def _arguments(fault: Reader, wanted: Arguments) -> dict[str, str | int | float | bool | tuple[str, ...]]:
-    section = fault.section("arguments", f"a mapping with {', '.join(wanted)}")
-    arguments: dict[str, str | int | float | bool | tuple[str, ...]] = {}
-    if section is None:
-        return arguments
-    section.only(*wanted)
-    for name, argument in wanted.items():
-        if argument.choices:
-            value: str | None = section.choice(name, argument.choices, "such choice")
-        elif argument.kind is ArgumentKind.COMMAND:
-            words = section.names(name, "a list: an absolute path, then its arguments")
-            if words and not _PATH.match(words[0][1]):
-                section.problem(words[0][0], name, f"runs {words[0][1]}", "an absolute path first")
-            arguments[name] = tuple(word for _, word in words)
-            continue
-        elif argument.kind is ArgumentKind.PATH:
-            value = section.text(name, "an absolute path")
-            if value is not None and not _PATH.match(value):
-                section.problem(section.line_of(name), name, f"is {value!r}", "an absolute path")
-        else:
-            value = section.name(name)
-        if value is not None:
-            arguments[name] = value
-    return arguments
 
 
 def _vantages(section: Reader, inventory: Inventory) -> tuple[str, ...]:

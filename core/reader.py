@@ -170,16 +170,25 @@ class Reader:
         for name, (key, value) in self._entries.items():
             yield name, key.line, self._text(value, name, "text")
 
+    def words(self, key: str, allowed: str) -> list[tuple[int, str]]:
+        """Return the texts of a required list that may not be empty, with their lines."""
+        return [(line, text) for line, _, text in self._texts(key, allowed)]
+
     def names(self, key: str, allowed: str) -> list[tuple[int, str]]:
         """Return the texts of a required list that may not be empty, with their lines; each once."""
         found: list[tuple[int, str]] = []
-        for line, path, value in self._items(key, allowed):
-            text = self._text(value, path, allowed)
-            if text is not None and text in (name for _, name in found):
+        for line, path, text in self._texts(key, allowed):
+            if text in (name for _, name in found):
                 self.problem(line, path, f"is {shorten(text)} a second time", "each once")
-            elif text is not None:
+            else:
                 found.append((line, text))
         return found
+
+    def _texts(self, key: str, allowed: str) -> Iterator[tuple[int, str, str]]:
+        for line, path, value in self._items(key, allowed):
+            text = self._text(value, path, allowed)
+            if text is not None:
+                yield line, path, text
 
     def sections(self, key: str, allowed: str) -> list[Reader]:
         """Return the mappings of a required list that may not be empty."""

@@ -1,40 +1,21 @@
-"""The fault drivers: one file each with one class, found by name. core.drivers lists their arguments."""
+"""The fault drivers: `NAME.py` holds the class `NameDriver`, and is found by that. core.drivers has their arguments."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
 
-from chaos.drivers.bird import BirdDriver
-from chaos.drivers.link import LinkDriver
-from chaos.drivers.process import ProcessDriver
-from chaos.transport import Reply, Run
-
-Arguments = Mapping[str, object]
-Prior = Mapping[str, object]
+from chaos.driver import Driver
 
 
-class Driver(Protocol):
-    """One kind of fault. Every step may be repeated without harm."""
-
-    def prior(self, run: Run, arguments: Arguments) -> Prior | None:
-        """Return what `revert` needs to know, or None when the fault is there already (it is not ours to revert)."""
-        ...
-
-    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
-        """Do it."""
-        ...
-
-    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
-        """Undo it."""
-        ...
-
-    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
-        """Look at the target: is the fault out (None: it cannot be told), and what was seen."""
-        ...
+def _found() -> Mapping[str, Driver]:
+    found: dict[str, Driver] = {}
+    for module in pkgutil.iter_modules(__path__):
+        file = importlib.import_module(f"{__name__}.{module.name}")
+        found[module.name] = getattr(file, f"{module.name.capitalize()}Driver")()
+    return MappingProxyType(found)
 
 
-DRIVERS: Mapping[str, Driver] = MappingProxyType(
-    {"bird": BirdDriver(), "link": LinkDriver(), "process": ProcessDriver()}
-)
+DRIVERS = _found()

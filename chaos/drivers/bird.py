@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from chaos.driver import Arguments, Prior, Term
 from chaos.transport import Reply, Run
 
 
 class BirdDriver:
     """Arguments: `socket`, `protocol`, `action` (disable)."""
 
-    def prior(self, run: Run, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
+    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`."""
+        del term
         out, _ = self.is_out(run, arguments, {})
         return {} if out is False else None
 
-    def inject(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> Reply:
+    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`."""
         del prior
         return run([*_birdc(arguments), "disable", str(arguments["protocol"])])
 
-    def revert(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> Reply:
+    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`."""
         del prior
         return run([*_birdc(arguments), "enable", str(arguments["protocol"])])
 
-    def is_out(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> tuple[bool | None, str]:
+    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: the protocol's state in `show protocols`."""
         del prior
         protocol = str(arguments["protocol"])
@@ -37,5 +37,5 @@ class BirdDriver:
         return None, reply.words
 
 
-def _birdc(arguments: Mapping[str, object]) -> list[str]:
+def _birdc(arguments: Arguments) -> list[str]:
     return ["birdc", "-s", str(arguments["socket"])]

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
+from chaos.driver import Arguments, Prior, Term
 from chaos.transport import Reply, Run
 
 
 class LinkDriver:
     """Arguments: `interface`. Set down on the switch's side it is a pulled cable: the far end loses its carrier."""
 
-    def prior(self, run: Run, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
+    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`."""
+        del term
         out, _ = self.is_out(run, arguments, {})
         return {} if out is False else None
 
-    def inject(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> Reply:
+    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`."""
         del prior
         return run(["ip", "link", "set", "dev", str(arguments["interface"]), "down"])
 
-    def revert(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> Reply:
+    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`."""
         del prior
         return run(["ip", "link", "set", "dev", str(arguments["interface"]), "up"])
 
-    def is_out(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> tuple[bool | None, str]:
+    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: read back from the kernel's flags."""
         del prior
         reply = run(["ip", "-json", "link", "show", "dev", str(arguments["interface"])])

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from chaos.driver import Arguments, Prior, Term
 from chaos.transport import Reply, Run
 
 
 class ProcessDriver:
     """Arguments: `name` (as /proc has it), `pid_file`, `start` (a command that may be run while the daemon runs)."""
 
-    def prior(self, run: Run, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
+    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: the daemon's pid and its children's."""
+        del term
         pid = _pid(run, arguments)
         if pid is None:
             return None
         children = run(["pgrep", "-P", str(pid)]).out.split()
         return {"pids": [str(pid), *children]}
 
-    def inject(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> Reply:
+    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`. The pid is looked at again, so that one used anew is not killed."""
         pids = prior["pids"]
         if not isinstance(pids, list) or _pid(run, arguments) != int(pids[0]):
             return Reply(("kill",), -1, "", f"{arguments['name']} is no longer process {pids}")
         return run(["kill", "-KILL", *pids])
 
-    def revert(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> Reply:
+    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`."""
         del prior
         start = arguments["start"]
         return run([str(word) for word in start] if isinstance(start, list | tuple) else [])
 
-    def is_out(self, run: Run, arguments: Mapping[str, object], prior: Mapping[str, object]) -> tuple[bool | None, str]:
+    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: whether the process of the pid file runs under its name."""
         del prior
         pid = _pid(run, arguments)
         return pid is None, f"{arguments['name']} {'does not run' if pid is None else f'runs as process {pid}'}"
 
 
-def _pid(run: Run, arguments: Mapping[str, object]) -> int | None:
+def _pid(run: Run, arguments: Arguments) -> int | None:
     """Return the pid in the pid file if a process of that name, not a zombie, has it."""
     text = run(["cat", str(arguments["pid_file"])]).out.strip()
     if not text.isdigit():

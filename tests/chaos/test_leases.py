@@ -18,6 +18,7 @@ import pytest
 
 from chaos import lease as leases
 from chaos import watchdog
+from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.inventory import Host
@@ -26,6 +27,7 @@ from store.journal import read_journal
 from tests.waiting import wait_for
 
 LEASE_S = 1.5
+TERM = Term("one.fault", 0)
 CONTROLLER = """
 import sys, time
 from pathlib import Path
@@ -145,10 +147,10 @@ def test_a_damaged_lease_is_told(tmp_path: Path) -> None:
 
 def test_foreign_state_is_not_ours(host: Host) -> None:
     run = at(host)
-    assert DRIVERS["link"].prior(run, {"interface": "left"}) == {}
+    assert DRIVERS["link"].prior(run, {"interface": "left"}, TERM) == {}
     subprocess.run(["ip", "-n", host.target, "link", "set", "left", "down"], check=True)
-    assert DRIVERS["link"].prior(run, {"interface": "left"}) is None
-    assert DRIVERS["link"].prior(run, {"interface": "nonsense"}) is None
+    assert DRIVERS["link"].prior(run, {"interface": "left"}, TERM) is None
+    assert DRIVERS["link"].prior(run, {"interface": "nonsense"}, TERM) is None
 
 
 def test_process_driver_kills_and_starts_again(tmp_path: Path) -> None:
@@ -158,16 +160,16 @@ def test_process_driver_kills_and_starts_again(tmp_path: Path) -> None:
     subprocess.run([str(start)], check=True)
     driver, run = DRIVERS["process"], at(Host("here", "local", ""))
     arguments = {"name": "sleep", "pid_file": str(pid_file), "start": (str(start),)}
-    prior = driver.prior(run, arguments)
+    prior = driver.prior(run, arguments, TERM)
     assert prior == {"pids": [pid_file.read_text().strip()]}
     assert driver.is_out(run, arguments, prior)[0] is False
     assert driver.inject(run, arguments, prior).code == 0
     wait_for(lambda: driver.is_out(run, arguments, prior)[0], 5)
-    assert driver.prior(run, arguments) is None
+    assert driver.prior(run, arguments, TERM) is None
     assert driver.inject(run, arguments, prior).code != 0, "a pid that is no longer the daemon's is not killed"
     assert driver.revert(run, arguments, prior).code == 0
     assert driver.is_out(run, arguments, prior)[0] is False
-    assert driver.prior(run, {**arguments, "name": "nginx"}) is None, "another's pid is not ours"
+    assert driver.prior(run, {**arguments, "name": "nginx"}, TERM) is None, "another's pid is not ours"
     os.kill(int(pid_file.read_text()), signal.SIGKILL)
 
 

@@ -1,0 +1,40 @@
+"""What a fault driver is: the four steps of one kind of fault, and what they hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from chaos.transport import Reply, Run
+
+Arguments = Mapping[str, object]
+Prior = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What a driver may know of the lease: a name no other fault has, and when it ends on the monotonic clock."""
+
+    name: str
+    deadline_ns: int
+
+
+class Driver(Protocol):
+    """One kind of fault. Every step may be repeated without harm."""
+
+    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
+        """Return what `revert` needs to know, or None when the fault is there already (it is not ours to revert)."""
+        ...
+
+    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+        """Do it."""
+        ...
+
+    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+        """Undo it."""
+        ...
+
+    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+        """Look at the target: is the fault out (None: it cannot be told), and what was seen."""
+        ...
