@@ -36,6 +36,8 @@ class Argument:
     only_with: tuple[str, tuple[str, ...]] | None = None
 
 
+_PORT = Argument(ArgumentKind.WHOLE, "port", low=1, high=65535, optional=True, only_with=("protocol", ("tcp", "udp")))
+
 DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
     {
         "bird": MappingProxyType(
@@ -54,6 +56,24 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
         ),
         "link": MappingProxyType(
             {"interface": Argument(ArgumentKind.NAME, "the interface of the target that is set down")}
+        ),
+        "nft": MappingProxyType(
+            {
+                "action": Argument(ArgumentKind.NAME, "what becomes of what matches", ("drop", "reject", "lose")),
+                "percent": Argument(
+                    ArgumentKind.WHOLE, "so many of a hundred are lost", low=1, high=99, only_with=("action", ("lose",))
+                ),
+                "hook": Argument(
+                    ArgumentKind.NAME, "which way of the packets", ("prerouting", "input", "forward", "output")
+                ),
+                "source": Argument(ArgumentKind.NETWORK, "source address or network", optional=True),
+                "destination": Argument(ArgumentKind.NETWORK, "destination address or network", optional=True),
+                "protocol": Argument(
+                    ArgumentKind.NAME, "IP protocol", ("icmp", "icmpv6", "ospf", "tcp", "udp", "vrrp"), optional=True
+                ),
+                "source_port": _PORT,
+                "destination_port": _PORT,
+            }
         ),
         "process": MappingProxyType(
             {
