@@ -77,9 +77,14 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
         ),
         "process": MappingProxyType(
             {
-                "name": Argument(ArgumentKind.NAME, "the process's name, so that a reused pid is not killed"),
+                "action": Argument(
+                    ArgumentKind.NAME, "SIGKILL, SIGTERM or SIGSTOP", ("kill", "stop", "freeze"), default="kill"
+                ),
+                "name": Argument(ArgumentKind.NAME, "the process's name, so that a reused pid is not hit"),
                 "pid_file": Argument(ArgumentKind.PATH, "the file that holds its pid"),
-                "start": Argument(ArgumentKind.COMMAND, "the command that starts it again"),
+                "start": Argument(
+                    ArgumentKind.COMMAND, "the command that starts it again", only_with=("action", ("kill", "stop"))
+                ),
             }
         ),
     }

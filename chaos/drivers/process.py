@@ -1,50 +1,93 @@
-"""The driver `process`: kills a daemon and its children outright, and starts it again by its own start command."""
+"""The driver `process`: kills, stops or freezes a daemon, and starts it again by its own start command or thaws it."""
 
 from __future__ import annotations
 
 from chaos.driver import Arguments, Prior, Term
 from chaos.transport import Reply, Run
 
+SIGNALS = {"kill": "KILL", "stop": "TERM", "freeze": "STOP"}
+
 
 class ProcessDriver:
-    """Arguments: `name` (as /proc has it), `pid_file`, `start` (a command that may be run while the daemon runs)."""
+    """Arguments: `action` (kill, stop, freeze), `name` (as /proc has it), `pid_file`, and but for freeze `start`.
+
+    `start` is a command that may be run while the daemon runs. Killed and frozen are the daemon and its children;
+    stopped is the daemon, which ends its children itself.
+    """
 
     def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
-        """See `Driver.prior`: the daemon's pid and its children's."""
+        """See `Driver.prior`: pid -> start time of the daemon (first) and its children."""
         del term
         pid = _pid(run, arguments)
         if pid is None:
             return None
-        children = run(["pgrep", "-P", str(pid)]).out.split()
-        return {"pids": [str(pid), *children]}
+        looks = {each: _look(run, each) for each in (pid, *run(["pgrep", "-P", pid]).out.split())}
+        found = {each: look.started for each, look in looks.items() if look is not None}
+        prior = {"processes": found}
+        return prior if pid in found and self.is_out(run, arguments, prior)[0] is False else None
 
     def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
-        """See `Driver.inject`. The pid is looked at again, so that one used anew is not killed."""
-        pids = prior["pids"]
-        if not isinstance(pids, list) or _pid(run, arguments) != int(pids[0]):
-            return Reply(("kill",), -1, "", f"{arguments['name']} is no longer process {pids}")
-        return run(["kill", "-KILL", *pids])
+        """See `Driver.inject`. The pids are looked at again, so that one used anew is not hit."""
+        left = _left(run, prior)
+        daemon = _pid(run, arguments)
+        if daemon is None or daemon not in left:
+            return Reply(("kill",), -1, "", f"{arguments['name']} is no longer process {next(iter(_known(prior)), '')}")
+        action = _action(arguments)
+        return run(["kill", f"-{SIGNALS[action]}", *([daemon] if action == "stop" else left)])
 
     def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
-        """See `Driver.revert`."""
-        del prior
+        """See `Driver.revert`. What was frozen and is gone since is not ours to bring back."""
+        if _action(arguments) == "freeze":
+            left = _left(run, prior)
+            return run(["kill", "-CONT", *left]) if left else Reply(("kill",), 0, "", "they are all gone")
         start = arguments["start"]
         return run([str(word) for word in start] if isinstance(start, list | tuple) else [])
 
     def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
-        """See `Driver.is_out`: whether the process of the pid file runs under its name."""
-        del prior
-        pid = _pid(run, arguments)
-        return pid is None, f"{arguments['name']} {'does not run' if pid is None else f'runs as process {pid}'}"
+        """See `Driver.is_out`: whether the process of the pid file runs under its name, or which are in state T."""
+        if _action(arguments) != "freeze":
+            pid = _pid(run, arguments)
+            return pid is None, f"{arguments['name']} {'does not run' if pid is None else f'runs as process {pid}'}"
+        left = _left(run, prior)
+        frozen = [state == "T" for state in left.values()]
+        seen = ", ".join(f"{pid} in state {state}" for pid, state in left.items())
+        out = True if frozen and all(frozen) else None if any(frozen) else False
+        return out, f"{arguments['name']}: {seen or 'gone'}"
 
 
-def _pid(run: Run, arguments: Arguments) -> int | None:
+class _Look:
+    """What /proc says of a process that is not a zombie."""
+
+    def __init__(self, name: str, rest: list[str]) -> None:
+        self.name = name
+        self.state = rest[0]
+        self.started = rest[19]
+
+
+def _look(run: Run, pid: str) -> _Look | None:
+    """Read /proc/PID/stat (proc(5)): the name in brackets, then the state, and as 22nd the start time in ticks."""
+    name, _, rest = run(["cat", f"/proc/{pid}/stat"]).out.partition("(")[2].rpartition(")")
+    fields = rest.split()
+    return None if len(fields) < 20 or fields[0] in "ZX" else _Look(name, fields)
+
+
+def _pid(run: Run, arguments: Arguments) -> str | None:
     """Return the pid in the pid file if a process of that name, not a zombie, has it."""
-    text = run(["cat", str(arguments["pid_file"])]).out.strip()
-    if not text.isdigit():
-        return None
-    stat = run(["cat", f"/proc/{text}/stat"]).out
-    name, _, rest = stat.partition("(")[2].rpartition(")")
-    if name != str(arguments["name"])[:15] or rest.split()[:1] in (["Z"], ["X"], []):
-        return None
-    return int(text)
+    pid = run(["cat", str(arguments["pid_file"])]).out.strip()
+    look = _look(run, pid) if pid.isdigit() else None
+    return pid if look is not None and look.name == str(arguments["name"])[:15] else None
+
+
+def _known(prior: Prior) -> dict[str, str]:
+    known = prior["processes"]
+    return {str(pid): str(started) for pid, started in known.items()} if isinstance(known, dict) else {}
+
+
+def _left(run: Run, prior: Prior) -> dict[str, str]:
+    """Return pid -> state of the processes that are still those of before."""
+    looks = {pid: _look(run, pid) for pid in _known(prior)}
+    return {pid: look.state for pid, look in looks.items() if look and look.started == _known(prior)[pid]}
+
+
+def _action(arguments: Arguments) -> str:
+    return str(arguments.get("action", "kill"))

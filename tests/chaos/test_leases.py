@@ -153,26 +153,6 @@ def test_foreign_state_is_not_ours(host: Host) -> None:
     assert DRIVERS["link"].prior(run, {"interface": "nonsense"}, TERM) is None
 
 
-def test_process_driver_kills_and_starts_again(tmp_path: Path) -> None:
-    pid_file, start = tmp_path / "sleeper.pid", tmp_path / "start"
-    start.write_text(f"#!/bin/sh\nsleep 321 >/dev/null 2>&1 &\necho $! > {pid_file}\n")
-    start.chmod(0o755)
-    subprocess.run([str(start)], check=True)
-    driver, run = DRIVERS["process"], at(Host("here", "local", ""))
-    arguments = {"name": "sleep", "pid_file": str(pid_file), "start": (str(start),)}
-    prior = driver.prior(run, arguments, TERM)
-    assert prior == {"pids": [pid_file.read_text().strip()]}
-    assert driver.is_out(run, arguments, prior)[0] is False
-    assert driver.inject(run, arguments, prior).code == 0
-    wait_for(lambda: driver.is_out(run, arguments, prior)[0], 5)
-    assert driver.prior(run, arguments, TERM) is None
-    assert driver.inject(run, arguments, prior).code != 0, "a pid that is no longer the daemon's is not killed"
-    assert driver.revert(run, arguments, prior).code == 0
-    assert driver.is_out(run, arguments, prior)[0] is False
-    assert driver.prior(run, {**arguments, "name": "nginx"}, TERM) is None, "another's pid is not ours"
-    os.kill(int(pid_file.read_text()), signal.SIGKILL)
-
-
 def test_a_command_that_cannot_run_is_an_answer() -> None:
     reply = at(Host("here", "local", ""))(["/no/such/command"])
     assert reply.code == -1
