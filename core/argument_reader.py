@@ -53,6 +53,9 @@ def _value(section: Reader, name: str, argument: Argument) -> Value | None:
             return _path(section, name)
         case ArgumentKind.WHOLE:
             return section.whole(name, argument.low, argument.high)
+        case ArgumentKind.ADDRESS:
+            address = section.address(name)
+            return None if address is None else str(address)
         case ArgumentKind.NETWORK:
             network = section.network(name)
             return None if network is None else str(network)

@@ -15,6 +15,7 @@ class ArgumentKind(enum.StrEnum):
     PATH = "absolute path"
     COMMAND = "command"  # a list: program (absolute path), then its arguments
     WHOLE = "whole number"  # from `low` to `high`
+    ADDRESS = "IP address"
     NETWORK = "address or network"  # those of one fault are of one IP version
 
 
@@ -52,6 +53,16 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
                 "inject": Argument(ArgumentKind.COMMAND, "the command that injects the fault"),
                 "prove": Argument(ArgumentKind.COMMAND, "ends with 0: the fault is out, 1: it is not, else unknown"),
                 "revert": Argument(ArgumentKind.COMMAND, "the command that reverts it; it may be run twice"),
+            }
+        ),
+        "keepalived": MappingProxyType(
+            {
+                "track_file": Argument(ArgumentKind.PATH, "the file that the vrrp_instance tracks with weight 1"),
+                "lower_by": Argument(
+                    ArgumentKind.WHOLE, "what is taken from the priority; 254 gives up", low=1, high=254, default=254
+                ),
+                "interface": Argument(ArgumentKind.NAME, "the interface that the address is on"),
+                "address": Argument(ArgumentKind.ADDRESS, "the virtual address that must move"),
             }
         ),
         "link": MappingProxyType(
