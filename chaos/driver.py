@@ -12,6 +12,10 @@ Arguments = Mapping[str, object]
 Prior = Mapping[str, object]
 
 
+NOTHING_TO_REVERT = Reply((), 0, "", "nothing to put back")
+"""What `revert` returns where the fault was over as it was injected (sessions shut, state flushed): nothing is out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """What a driver may know of the lease: a name no other fault has, and when it ends on the monotonic clock."""
@@ -32,7 +36,7 @@ class Driver(Protocol):
         ...
 
     def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
-        """Undo it."""
+        """Undo it, or return `NOTHING_TO_REVERT`: then `is_out` is not asked whether it is undone."""
         ...
 
     def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:

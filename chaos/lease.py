@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from chaos.driver import NOTHING_TO_REVERT
 from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.errors import VipchaosError
@@ -134,6 +135,10 @@ def _revert(lease: Lease, fault: LeasedFault, record: Recorder) -> bool:
     driver, run = DRIVERS[fault.driver], at(fault.host)
     step(FaultPhase.REVERTING, "")
     reply = driver.revert(run, fault.arguments, fault.prior)
+    if reply == NOTHING_TO_REVERT:
+        step(FaultPhase.REVERTED, reply.error)
+        step(FaultPhase.REVERT_PROVEN, "the fault was over as it was injected")
+        return True
     out, seen = driver.is_out(run, fault.arguments, fault.prior)
     if reply.code == 0 and out is False:
         step(FaultPhase.REVERTED, reply.words)

@@ -20,7 +20,7 @@ def read_arguments(fault: Reader, wanted: typing.Mapping[str, Argument]) -> dict
         return found
     section.only(*wanted)
     for name, argument in wanted.items():
-        if not _has_meaning(section, name, argument, found):
+        if not _has_meaning(section, name, wanted, found):
             continue
         if not section.has(name) and (argument.optional or argument.default is not None):
             value: Value | None = argument.default
@@ -32,13 +32,17 @@ def read_arguments(fault: Reader, wanted: typing.Mapping[str, Argument]) -> dict
     return found
 
 
-def _has_meaning(section: Reader, name: str, argument: Argument, found: typing.Mapping[str, Value]) -> bool:
-    if argument.only_with is None:
+def _has_meaning(
+    section: Reader, name: str, wanted: typing.Mapping[str, Argument], found: typing.Mapping[str, Value]
+) -> bool:
+    only_with = wanted[name].only_with
+    if only_with is None:
         return True
-    other, values = argument.only_with
+    other, values = only_with
     if found.get(other) in values:
         return True
-    if section.has(name) and (other in found or not section.has(other)):
+    # Where the other one is a problem itself, nothing can be said of this one.
+    if section.has(name) and (other in found or (wanted[other].optional and not section.has(other))):
         section.problem(section.line_of(name), name, "has no meaning here", f"with {other} {' or '.join(values)}")
     return False
 

@@ -38,6 +38,7 @@ class Argument:
 
 
 _PORT = Argument(ArgumentKind.WHOLE, "port", low=1, high=65535, optional=True, only_with=("protocol", ("tcp", "udp")))
+_OF_SERVER = ("action", ("maint", "drain", "shut-sessions"))
 
 DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
     {
@@ -53,6 +54,17 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
                 "inject": Argument(ArgumentKind.COMMAND, "the command that injects the fault"),
                 "prove": Argument(ArgumentKind.COMMAND, "ends with 0: the fault is out, 1: it is not, else unknown"),
                 "revert": Argument(ArgumentKind.COMMAND, "the command that reverts it; it may be run twice"),
+            }
+        ),
+        "haproxy": MappingProxyType(
+            {
+                "socket": Argument(ArgumentKind.PATH, "the stats socket, of level admin"),
+                "action": Argument(
+                    ArgumentKind.NAME, "what is done", ("maint", "drain", "shut-sessions", "disable-frontend")
+                ),
+                "backend": Argument(ArgumentKind.NAME, "the server's backend", only_with=_OF_SERVER),
+                "server": Argument(ArgumentKind.NAME, "the server", only_with=_OF_SERVER),
+                "frontend": Argument(ArgumentKind.NAME, "the frontend", only_with=("action", ("disable-frontend",))),
             }
         ),
         "keepalived": MappingProxyType(
