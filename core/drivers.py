@@ -56,6 +56,14 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
                 "revert": Argument(ArgumentKind.COMMAND, "the command that reverts it; it may be run twice"),
             }
         ),
+        "conntrack": MappingProxyType(
+            {
+                "flush": Argument(ArgumentKind.NAME, "which sessions are forgotten", ("all", "destination")),
+                "destination": Argument(
+                    ArgumentKind.ADDRESS, "those opened to this address", only_with=("flush", ("destination",))
+                ),
+            }
+        ),
         "haproxy": MappingProxyType(
             {
                 "socket": Argument(ArgumentKind.PATH, "the stats socket, of level admin"),

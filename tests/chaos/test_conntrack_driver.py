@@ -1,0 +1,97 @@
+"""The driver `conntrack` in a namespace that tracks connections: what it knew it forgets, if only for a moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chaos import lease as leases
+from chaos.driver import NOTHING_TO_REVERT, Term
+from chaos.drivers import DRIVERS
+from chaos.transport import at
+from core.inventory import Host
+from core.records import FaultPhase, FaultStep
+
+DRIVER = DRIVERS["conntrack"]
+TERM = Term("one.fault", 0)
+TRACK = "table inet track { chain c { type filter hook input priority 0; ct state established accept; }; }"
+FLOWS = """
+import socket
+for address, family in (("127.0.0.1", socket.AF_INET), ("127.0.0.2", socket.AF_INET), ("::1", socket.AF_INET6)):
+    for port in range(20000, 20040):
+        with socket.socket(family, socket.SOCK_DGRAM) as flow:
+            flow.bind(("::1" if ":" in address else "127.0.0.1", port))
+            flow.sendto(b"x", (address, 7000))
+"""
+
+
+@pytest.fixture
+def node(host: Host) -> Host:
+    """A namespace that tracks 40 flows to each of three addresses."""
+    subprocess.run(["ip", "-n", host.target, "link", "set", "lo", "up"], check=True)
+    assert at(host)(["nft", TRACK]).code == 0
+    send(host)
+    assert count(host) == 120
+    return host
+
+
+def send(host: Host) -> None:
+    assert at(host)([sys.executable, "-c", FLOWS]).code == 0
+
+
+def count(host: Host) -> int:
+    return int(at(host)(["conntrack", "-C"]).out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "entries"),
+    [
+        ({"flush": "all"}, 120),
+        ({"flush": "destination", "destination": "127.0.0.2"}, 40),
+        ({"flush": "destination", "destination": "::1"}, 40),
+    ],
+)
+def test_forgotten_and_proven_though_the_flows_come_back(node: Host, arguments: dict[str, str], entries: int) -> None:
+    run, followed = at(node), min(entries, 100)
+    prior = DRIVER.prior(run, arguments, TERM)
+    assert prior is not None
+    assert prior["count"] == entries
+    assert DRIVER.is_out(run, arguments, prior) == (
+        False,
+        f"{followed} of {followed} entries of before are left; {entries} before, {entries} now",
+    )
+    assert DRIVER.inject(run, arguments, prior).code == 0
+    assert count(node) == 120 - entries, "and no other"
+    assert DRIVER.is_out(run, arguments, prior)[0] is True
+    assert DRIVER.prior(run, arguments, TERM) is None, "there is nothing to flush"
+    send(node)
+    assert count(node) == 120
+    out, seen = DRIVER.is_out(run, arguments, prior)
+    assert out is True, seen
+    assert seen.endswith(f"of {followed} entries of before are left; {entries} before, {entries} now")
+
+
+def test_its_lease_has_nothing_to_put_back(node: Host, tmp_path: Path) -> None:
+    arguments = {"flush": "all"}
+    prior = DRIVER.prior(at(node), arguments, TERM)
+    assert prior is not None
+    assert DRIVER.revert(at(node), arguments, prior) is NOTHING_TO_REVERT
+    steps: list[FaultStep] = []
+    fault = leases.LeasedFault("flush", "conntrack", node, arguments, prior)
+    leases.write(
+        tmp_path / "one.json",
+        leases.Lease("one", "run", "exp", time.monotonic_ns(), leases.boot_id(), str(tmp_path / "g.db"), (fault,)),
+    )
+    assert leases.release(tmp_path / "one.json", steps.append, 5)
+    assert [step.phase for step in steps] == [FaultPhase.REVERTING, FaultPhase.REVERTED, FaultPhase.REVERT_PROVEN]
+    assert count(node) == 120, "a fault that was not injected is not injected by its revert"
+
+
+def test_a_target_that_is_not_there_is_unknown() -> None:
+    gone = at(Host("gone", "netns", "vct-gone"))
+    assert DRIVER.prior(gone, {"flush": "all"}, TERM) is None
+    assert DRIVER.is_out(gone, {"flush": "all"}, {"count": 1, "entries": ["1"]})[0] is None
