@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 from chaos.driver import Term
@@ -9,13 +11,33 @@ from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core import drivers as declared
 from core.inventory import Host
+from core.loader import load_inventory, parse_experiments
 
+ROOT = Path(__file__).resolve().parents[2]
 TERM = Term("one.fault", 0)
 
 
 def test_each_driver_is_found_and_declares_its_arguments() -> None:
-    files = Path(__file__).resolve().parents[2].joinpath("chaos", "drivers").glob("[a-z]*.py")
+    files = (ROOT / "chaos" / "drivers").glob("[a-z]*.py")
     assert set(DRIVERS) == set(declared.DRIVERS) == {path.stem for path in files}
+
+
+def test_each_driver_is_in_the_documentation_with_an_example_that_loads() -> None:
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    inventory = load_inventory(ROOT / "experiments" / "lab.yaml")
+    experiment = (ROOT / "experiments" / "node-failover.yaml").read_text()
+    before, after = experiment[: experiment.index("faults:")], experiment[experiment.index("hold_s:") :]
+    shown = set()
+    for number, example in enumerate(re.findall(r"```yaml\n(driver: .*?)```", page, re.DOTALL)):
+        fault = "faults:\n  - name: example\n" + textwrap.indent(example, "    ") + "\n"
+        (loaded,) = parse_experiments([(f"example {number}", before + fault + after)], inventory)
+        shown.add(loaded.faults[0].driver)
+    assert shown == set(DRIVERS)
+    for driver, arguments in declared.DRIVERS.items():
+        assert f"\n### {driver}\n" in page
+        section = page.split(f"\n### {driver}\n")[1].split("\n#")[0]
+        (row,) = re.findall(rf"^\| `{driver}` .*", page, re.MULTILINE)
+        assert all(re.search(rf"\b{name}\b", row + section) for name in arguments), driver
 
 
 def test_command(host: Host, tmp_path: Path) -> None:
