@@ -89,6 +89,11 @@ def keepalived(node: str) -> str:
   enable_script_security
   script_user root
 }}
+track_file chaos {{
+  file {RUN}/{node}.priority
+  weight 1
+  init_file 0 overwrite
+}}
 vrrp_instance {site.name} {{
   state BACKUP
   interface lan
@@ -99,6 +104,9 @@ vrrp_instance {site.name} {{
   unicast_src_ip {site.node_address(node)}
   unicast_peer {{
     {site.node_address(peer)}
+  }}
+  track_file {{
+    chaos
   }}
   virtual_ipaddress {{
     {site.floating}/24

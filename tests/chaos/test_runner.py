@@ -102,6 +102,18 @@ def test_armed_before_injected_proven_and_reverted(world: World) -> None:
     assert world.nothing_left()
 
 
+def test_two_faults_of_one_driver_at_one_target_are_told_apart_by_their_lease(world: World) -> None:
+    arguments = {"action": "drop", "hook": "input", "protocol": "udp"}
+    faults = tuple(Fault(name, "nft", "box", arguments, 0.0) for name in ("one", "two"))
+    assert world.run(replace(experiment(), faults=faults)) == (Outcome.PASSED, "")
+    proven = [step for step in world.records if isinstance(step, FaultStep) and step.phase is FaultPhase.PROVEN]
+    for step in proven:
+        assert step.detail.startswith(f"table vipchaos_fault_{step.lease}.{step.fault}: expires in 1")
+    assert [step.fault for step in proven] == ["one", "two"]
+    assert at(world.host)(["nft", "list", "tables"]).out == ""
+    assert world.nothing_left()
+
+
 def test_a_failback_reverts_what_the_failover_left_out(world: World) -> None:
     seen: list[dict[str, bool | None]] = []
     append = world.records.append
