@@ -93,7 +93,6 @@ class Beats:
         self._visits = visits
         self._traces = traces
         self._recorder = recorder
-        self._ahead_ns = tick_ns // 2
         self._ask_ns = max(ASK_NS, held.count * 1_000_000_000 // ASKS_A_SECOND)
         self._trace_ns = max(TRACE_NS, held.count * 1_000_000_000 // TRACES_A_SECOND)
         self._opening = Allowance(OPENS_A_SECOND, max(1, OPENS_A_SECOND * tick_ns // 1_000_000_000))
@@ -106,10 +105,9 @@ class Beats:
     def step(self, now_ns: int) -> None:
         """Send what is due.
 
-        What is due within half a tick from now goes too, so that a heartbeat is early as often as it is late. The
-        batch goes first: what the slow path does then cannot make it late.
+        The batch goes first: what the slow path does then cannot make it late.
         """
-        skipped, due = self._turns.take(now_ns + self._ahead_ns)
+        skipped, due = self._turns.take(now_ns)
         for piece in skipped:
             self._skip(piece, now_ns)
         if not due:
@@ -172,6 +170,8 @@ class Beats:
 
     def _slowly(self, plan: _Plan, now_ns: int) -> None:
         """Let the slow path take the turns that are its business."""
+        if not (len(plan.parked) or len(plan.asked) or len(plan.traced)):
+            return
         revolution = plan.piece.revolution
         self._open(plan.parked[self._held.closed[plan.parked]], now_ns)
         closed = self._held.closed[plan.parked]

@@ -30,7 +30,7 @@ from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_FRAME, RX_NETWORK, RxRing, TxRing
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
-from probe.ring.turns import Turns, tick_ns
+from probe.ring.turns import Turns, ticks
 from probe.ring.visits import Surroundings, Visits
 from probe.rule import NoResetRule, PortBlock
 from probe.sockets import RawSender, source_address
@@ -61,14 +61,17 @@ class RingEngine:
         vip, count = inventory.vip, vantage.sessions
         self._vantage = vantage.name
         self.period_ns = round(vantage.period_s * 1e9)
-        self.tick_ns = tick_ns(count, self.period_ns)
+        ticks_a_period = ticks(count, self.period_ns)
+        self.tick_ns = self.period_ns // ticks_a_period
         self._sources: tuple[Address, ...] = vantage.sources or (source_address(vip.address),)
         self._open_sockets(vip.address, vip.port, run, count)
         now_ns = time.monotonic_ns()
         self._templates = [Templates(source, vip.address, vip.port) for source in self._sources]
         layout = Layout(HEADER[vip.address.version])
         self._held = Held(count, len(self._sources), layout)
-        self._turns = Turns(now_ns, self.period_ns, count)
+        self._turns = Turns(now_ns, self.period_ns, count, ticks_a_period)
+        # Just after a share has become the nearest: a tick is never early, and may be late by almost a whole one.
+        self.first_tick_ns = now_ns + self.tick_ns // 2 + self.tick_ns // 16
         self._recorder = Recorder(self._held, self._turns, RX_NETWORK, RX_FRAME)
         self._gaps = Gaps(vantage.name, self._turns)
         self._tally = Tally()
