@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import multiprocessing
-import os
 import random
 import re
 import subprocess
@@ -24,6 +22,7 @@ from probe import capture
 from store.journal import JournalError, read_journal
 from tests.accuracy.judge import Trial, trials, unexplained
 from tests.accuracy.path import ROUTER, VANTAGE, VIP, Kind, Route
+from tests.busy import busy
 from tests.pages import put
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,25 +158,6 @@ def observe(lab: client.Lab, what: str, seconds: float, damage: Damage) -> Quiet
     false, real = unexplained(records, [], period_ns)
     own = sum(isinstance(r, OutageEnded) and r.self_inflicted and r.slot >= 0 for r in records)
     return Quiet(what, seconds, len(false), len(real), own)
-
-
-def _burn() -> None:
-    while True:
-        pass
-
-
-@contextlib.contextmanager
-def busy() -> Iterator[None]:
-    """Burn every core of this machine."""
-    burners = [multiprocessing.Process(target=_burn, daemon=True) for _ in range(os.cpu_count() or 1)]
-    for burner in burners:
-        burner.start()
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.join()
 
 
 def losses(lab: client.Lab) -> Damage:
