@@ -10,16 +10,20 @@ from tests.bench.peers import Peer
 from tests.pages import DOCS, put
 
 HEAD = (
-    "sessions  period   beats/s  cpu us   user    core  unansw  missed  ring  self   p99 ms  tick  open s   state B\n"
-    "                s             each   each                   sends  drops  infl     late    ms         each"
+    "engine sessions  period   beats/s  cpu us   user    core  unansw  missed  ring  self   p99 ms  tick  open s   state B\n"
+    "                       s             each   each                   sends  drops  infl     late    ms         each"
 )
 
 
 def row(held: Held, alone: Held | None) -> str:
     """Return the line of one load; `alone`: an agent with one session, whose memory is not a session's."""
-    state = "-" if alone is None else f"{(held.memory_bytes - alone.memory_bytes) / held.load.sessions:.0f}"
+    state = (
+        "-"
+        if alone is None or held.load.engine != alone.load.engine
+        else f"{(held.memory_bytes - alone.memory_bytes) / held.load.sessions:.0f}"
+    )
     return (
-        f"{held.load.sessions:>8} {held.load.period_s:>7g} {held.answered / held.wall_s:>9.0f} {held.cpu_us:>7.2f} "
+        f"{held.load.engine:6} {held.load.sessions:>8} {held.load.period_s:>7g} {held.answered / held.wall_s:>9.0f} {held.cpu_us:>7.2f} "
         f"{held.user_us:>6.2f} {held.core:>7.1%} {held.sent - held.answered:>7} "
         f"{held.skipped:>7} {held.ring_dropped:>5} {held.self_inflicted:>5} {held.late_p99_ms:>8.2f} "
         f"{held.tick_ms:>5.1f} {held.opened_in_s:>7.1f} {state:>9}"
