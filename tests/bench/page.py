@@ -77,7 +77,7 @@ def draw(scale: Sequence[Held], path: Path) -> None:
         axes.plot(sessions, line, color="0.6", linestyle="--", label="a line through the two largest")
         axes.plot(sessions, values, "o", color="#1565c0", label="measured")
         axes.set(xscale="log", yscale="log", xlabel="sessions, one heartbeat a second each", ylabel=what)
-        axes.set_ylim(bottom=min(values) / 2)
+        axes.set_ylim(min(values) / 2, max(values) * 2)
         for count, value in zip(sessions, values, strict=True):
             axes.annotate(f"{value:.3g}", (count, value), textcoords="offset points", xytext=(0, 7), ha="center")
         axes.grid(visible=True, alpha=0.3)
