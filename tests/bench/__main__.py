@@ -31,9 +31,8 @@ def say(text: str = "") -> None:
 
 def measure(load: Load, directory: Path) -> Held:
     """Measure one load in a world of its own."""
-    say(
-        f"... {load.engine} engine: {load.sessions} sessions, a heartbeat each {load.period_s:g} s, for {load.seconds:g} s"
-    )
+    what = f"{load.engine} engine, {load.sessions} sessions, one heartbeat each {load.period_s:g} s"
+    say(f"... {what}, {load.seconds:g} s")
     with world(load.sources, load.sessions) as ends:
         return hold(ends, load, directory)
 
