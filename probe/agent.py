@@ -141,6 +141,9 @@ def _loop(engine: Engine, journal: JournalWriter, stop: Stop) -> None:
         now_ns = time.monotonic_ns()
         for record in engine.tick(now_ns):
             journal.append(record)
+            if isinstance(record, Note):
+                sys.stderr.write(f"{record.source}: {record.text}\n")
+                sys.stderr.flush()
         if now_ns >= look_ns:
             look_ns = now_ns + LIFELINE_NS
             stop.look()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,8 +113,7 @@ class Beats:
         if not due:
             return
         plans = [self._plan(piece, now_ns) for piece in due]
-        for plan in plans:
-            self._fill(plan)
+        plans = [self._fill(plan, now_ns) for plan in plans]
         s_ns = time.monotonic_ns()
         self._turns.sent(s_ns)
         self._tx.flush()
@@ -150,8 +149,9 @@ class Beats:
         beats = whole if steady.all() else np.flatnonzero(steady) + low
         return _Plan(piece, beats, np.flatnonzero(parked) + low, asked + low, traced + low)
 
-    def _fill(self, plan: _Plan) -> None:
-        steady = plan.steady
+    def _fill(self, plan: _Plan, now_ns: int) -> _Plan:
+        """Fill the frames of what is due; return the plan without what found no room, which is our own lateness."""
+        steady, end = plan.steady, 0
         count = steady.stop - steady.start if isinstance(steady, slice) else len(steady)
         for offset, frames, fields in self._tx.room(count if self.way else 0):
             end = offset + len(frames)
@@ -161,6 +161,16 @@ class Beats:
                 part = steady[offset:end]
             self._held.fill(frames, fields, part, plan.piece.revolution)
             self._recorder.sent(part, plan.piece.revolution)
+        if not self.way or end == count:
+            return plan
+        kept: slice | Slots
+        if isinstance(steady, slice):
+            kept, left = slice(steady.start, steady.start + end), np.arange(steady.start + end, steady.stop)
+        else:
+            kept, left = steady[:end], steady[end:]
+        self._gaps.skipped(left, plan.piece.revolution, max(self._turns.period_ns + 1, now_ns - plan.piece.due_ns))
+        self._tally.skipped += len(left)
+        return replace(plan, steady=kept)
 
     def _note(self, slots: slice | Slots, piece: Due, s_ns: int) -> None:
         late_ns = s_ns - piece.due_ns - (self._offsets[slots] - self._offsets[piece.low])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core.errors import PrivilegeError
 from core.inventory import Address, Inventory, Mode, Vantage
 from core.records import Note, ProbeHealth, Record
 from core.tcp.segments import Segment
@@ -216,6 +217,11 @@ class RingEngine:
     # --- now and then -----------------------------------------------------------------------------------------
 
     def _check(self, now_ns: int) -> None:
+        if self._rule.gone:
+            raise PrivilegeError(
+                "nft, which held the rule that keeps this host from resetting the sessions, has ended: start again"
+            )
+        self._visits.check(now_ns)
         if not self._intake.waiting:  # else answers may be waiting
             began_here = self._gaps.check(now_ns)
             self._held.traced_ns[[record.slot for record in began_here]] = 0
@@ -240,6 +246,8 @@ class RingEngine:
         self._records += self._traces.seen(now_ns)
         cpu_ns, self._cpu_ns = self._cpu_ns, time.process_time_ns()
         ignored, self._visits.ignored = self._visits.ignored, type(self._visits.ignored)()
+        lost, overtaken = self._gaps.losses, self._gaps.late
+        self._gaps.losses = self._gaps.late = 0
         refused = self._tx.refused + self._sender.refused
         self._tx.refused = self._sender.refused = 0
         self._records.append(
@@ -255,6 +263,8 @@ class RingEngine:
                 len(self._visits.open),
                 self._cpu_ns - cpu_ns,
                 tuple(sorted(ignored.items())),
+                lost,
+                overtaken,
             )
         )
 

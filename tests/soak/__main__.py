@@ -121,6 +121,7 @@ def main() -> int:
         *(["memory grows"] if not grown.flat else []),
         *(["open files grow"] if files[-1] > files[0] else []),
         *([f"{found.drops} sessions were dropped"] if found.drops else []),
+        *([f"{found.ring_dropped} packets found the ring full"] if found.ring_dropped else []),
         *([f"{found.outages} outages were reported, and there was none"] if found.outages else []),
     ]
     say("; ".join(problems) or "flat: memory, files and sessions stayed")
