@@ -11,6 +11,7 @@ from core.records import (
     ExperimentPhase,
     FaultPhase,
     FaultStep,
+    Note,
     OutageBegan,
     OutageEnded,
     ProbeHealth,
@@ -52,6 +53,8 @@ class Progress:
                 self.line(f"{self._phase}{'  ' + record.detail if record.detail else ''}")
             case FaultStep() if record.phase in LOUD:
                 self.line(f"{record.experiment}: {record.fault} {record.phase.replace('_', ' ')}")
+            case Note():
+                self.line(f"{record.source}: {record.text}")
             case Drop():
                 self._drops += 1
             case OutageBegan():

@@ -49,6 +49,9 @@ def _vip(reader: Reader) -> Vip | None:
     section.only("name", "address", "port", "service")
     name, address, port = section.name("name"), section.address("address"), section.whole("port", 1, 65535)
     service = _service(section, str(address)) if section.has("service") else Service()
+    if address is not None and (address.is_multicast or address.is_unspecified or int(address) == 0xFFFF_FFFF):
+        section.problem(section.line_of("address"), "address", f"is {address}", "an address that one host can have")
+        return None
     if name is None or address is None or port is None or service is None:
         return None
     return Vip(name, address, port, service)

@@ -284,7 +284,9 @@ class ProbeHealth:
     `late_*`: from when a heartbeat was due until it was sent (IRTT's timer error); `skipped`: heartbeats that were
     due and never sent (IRTT's missed sends); `ring_dropped`: packets that found the receive ring full; `refused`:
     packets that the kernel did not take; `backlog`: packets that wait for the slow path; `visits`: sessions on it;
-    `ignored`: segments that RFC 9293 and RFC 5961 tell to ignore, by reason; `cpu_ns`: processor time of the agent.
+    `ignored`: segments that RFC 9293 and RFC 5961 tell to ignore, by reason; `cpu_ns`: processor time of the agent;
+    `lost`: heartbeats between two answered ones that were not, in outages and outside; `overtaken`: answers that came
+    after that of a later heartbeat.
     """
 
     t_ns: int
@@ -300,6 +302,8 @@ class ProbeHealth:
     visits: int
     cpu_ns: int
     ignored: tuple[tuple[str, int], ...]
+    lost: int = 0
+    overtaken: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,15 +135,21 @@ def _loop(engine: Engine, journal: JournalWriter, stop: Stop) -> None:
     gc.disable()
     # A thread that writes evidence or the journal gives way at once: after every call that sends the loop asks again.
     sys.setswitchinterval(SWITCH_S)
-    due_ns = look_ns = time.monotonic_ns()
+    look_ns = time.monotonic_ns()
+    due_ns = engine.first_tick_ns
     while not stop.reason:
         now_ns = time.monotonic_ns()
         for record in engine.tick(now_ns):
             journal.append(record)
+            if isinstance(record, Note):
+                sys.stderr.write(f"{record.source}: {record.text}\n")
+                sys.stderr.flush()
         if now_ns >= look_ns:
             look_ns = now_ns + LIFELINE_NS
             stop.look()
             if journal.error is not None:
                 return
-        due_ns = max(due_ns + engine.tick_ns, time.monotonic_ns())
+        # Late, the next tick comes at once; the ones after it in step again.
+        late_ns = time.monotonic_ns() - due_ns
+        due_ns += max(1, late_ns // engine.tick_ns) * engine.tick_ns
         time.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)

@@ -8,9 +8,13 @@ from core.records import Record
 
 
 class Engine(Protocol):
-    """Holds sessions and keeps their heartbeats going; `tick` never blocks and returns what happened."""
+    """Holds sessions and keeps their heartbeats going; `tick` never blocks and returns what happened.
+
+    It wants to be called at `first_tick_ns` and every `tick_ns` after that.
+    """
 
     name: str
+    first_tick_ns: int
     tick_ns: int
     period_ns: int
     syn_period_ns: int

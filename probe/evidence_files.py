@@ -78,6 +78,17 @@ class EvidenceFiles:
             self._refused = why
             self._record(Note(time.monotonic_ns(), self._vantage, f"evidence is not written any more: {why}"))
 
+    def _reserve(self) -> Path:
+        """Return the next name, which is now this process's: another agent of the vantage may write here too."""
+        while True:
+            self._number += 1
+            path = self._directory / f"{self._vantage}-{self._number}.pcapng"
+            try:
+                path.open("xb").close()
+            except FileExistsError:
+                continue
+            return path
+
     def _write(self, burst: Burst) -> None:
         told: list[Told] = []
         for story in tell(burst):
@@ -87,7 +98,7 @@ class EvidenceFiles:
         missing, self._left_out = self._left_out, 0
         left_out = burst.left_out + missing
         left_out_packets = sum(story.left_out for story in told)
-        path = self._directory / f"{self._vantage}-{self._number + 1}.pcapng"
+        path = self._reserve()
         try:
             size = pcapng.write(
                 path,
@@ -98,8 +109,8 @@ class EvidenceFiles:
             )
         except OSError:
             self._left_out += missing
+            path.unlink(missing_ok=True)
             raise
-        self._number += 1
         self._bytes += size
         self._record(
             EvidenceWritten(

@@ -24,6 +24,7 @@ ARPHRD_ETHER = 1
 ARPHRD_LOOPBACK = 772
 ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
 AGAIN_S = 0.2
+LOOK_EACH_S = 0.02
 SETTLE_S = 1.0
 SETTLE_EACH_S = 0.002
 NTF_USE = 0x01
@@ -67,7 +68,11 @@ class NextHopWatch(threading.Thread):
                         continue
                 except OSError:
                     pass  # ENOBUFS: more news than were read; the whole picture is taken anyway
+                with contextlib.suppress(OSError):
+                    while news.recv(1 << 16, socket.MSG_DONTWAIT):
+                        pass
                 self.see(kernel)
+                self._ended.wait(LOOK_EACH_S)  # however many neighbours of others come and go
 
     def see(self, kernel: IPRoute) -> None:
         """Take the present picture. Netlink messages are cycles of objects, and the agent's own collector is off."""
@@ -111,7 +116,8 @@ class NextHopWatch(threading.Thread):
         if link["ifi_type"] != ARPHRD_ETHER:
             return NextHop(interface, b"", f"interface {interface} is no Ethernet")
         gateway = route.get_attr("RTA_GATEWAY") or str(self._vip)
-        for neighbour in kernel.get_neighbours(self._family, ifindex=index, dst=gateway):
+        with contextlib.suppress(NetlinkError):  # there is none yet
+            neighbour = next(iter(kernel.neigh("get", family=self._family, ifindex=index, dst=gateway)))
             mac = neighbour.get_attr("NDA_LLADDR")
             if mac and neighbour["state"] & USABLE:
                 return NextHop(interface, _mac(mac) + _mac(link.get_attr("IFLA_ADDRESS")) + ethertype)

@@ -22,6 +22,8 @@ PREFIX = "vipchaos_probe"
 FIRST_PORT = 10_000
 PORTS_EACH = 2_000
 BLOCKS = 11
+_FEED = 'printf "%s" "$1"; exec 3>&1 >/dev/null; exec cat'
+"""Say it, keep the pipe open, and hear nothing more but the end."""
 PREFERRED = (*range(5, BLOCKS), *range(5))
 """Where one block is enough, those from 20000 on are tried first; all lie below the kernel's own ports."""
 
@@ -75,34 +77,45 @@ class NoResetRule:
         table = f"{PREFIX}_{os.getpid()}"
         family = "ip" if vip.version == 4 else "ip6"
         comment = re.sub(r"[^0-9A-Za-z-]", "", run)
-        # The owner is this nft, which ends with its standard input, and so with us.
-        self._nft = subprocess.Popen(
-            [program, "-i"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # a ^C in the terminal is the agent's to handle
-        )
         commands = (
             f'table {family} {table} {{ flags owner; comment "vipchaos run {comment}"; chain probe {{ '
             f"type filter hook prerouting priority raw; policy accept; {family} saddr {vip} tcp sport {port} "
             f"tcp dport {ports.start}-{ports.stop - 1} drop; }}; }}\nlist tables {family}\n"
         )
-        said = self._say(commands, f"table {family} {table}")
+        # The owner is this nft, which ends with its standard input. It keeps its privilege, so it hears nothing from us
+        # but the end: what we write, or who takes us over, goes nowhere.
+        # In sessions of their own: a ^C in the terminal is the agent's to handle.
+        self._feed = subprocess.Popen(
+            ["/bin/sh", "-c", _FEED, "sh", commands],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._nft = subprocess.Popen(
+            [program, "-i"],
+            stdin=self._feed.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._feed.stdout is not None
+        self._feed.stdout.close()
+        said = self._said(f"table {family} {table}")
         if said:
             self.remove()
             raise PrivilegeError(f"nft was refused (CAP_NET_ADMIN and Linux 5.12 are needed): {said}")
 
-    def _say(self, commands: str, wanted: str) -> str:
-        """Give nft `commands`; return '' once it lists what is wanted, else what it said."""
-        if self._nft.stdin is None or self._nft.stdout is None:
-            return "it cannot be talked to"
+    @property
+    def gone(self) -> bool:
+        """Whether nft has ended, and the table with it."""
+        return self._nft.poll() is not None or self._feed.poll() is not None
+
+    def _said(self, wanted: str) -> str:
+        """Return '' once nft lists what is wanted, else what it said."""
         said = []
-        with contextlib.suppress(BrokenPipeError):
-            self._nft.stdin.write(commands)
-            self._nft.stdin.flush()
-        for line in self._nft.stdout:
+        for line in self._nft.stdout or ():
             if wanted in line:
                 return ""
             if "rror" in line:
@@ -112,5 +125,6 @@ class NoResetRule:
 
     def remove(self) -> None:
         """Take the rule away; harmless when it is gone."""
-        with contextlib.suppress(BrokenPipeError):
-            self._nft.communicate(timeout=10)
+        for process in (self._feed, self._nft):
+            with contextlib.suppress(BrokenPipeError):
+                process.communicate(timeout=10)

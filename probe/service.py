@@ -229,3 +229,9 @@ def ended(mode: Mode, sessions: int) -> str:
 def no_tls(why: str) -> str:
     """Say that a handshake of TLS fails, and why."""
     return f"the service does not speak TLS: {why}; set service.mode to line, http or keepalive"
+
+
+def closed(seconds: float, *, refused: bool) -> str:
+    """Say that no session could be opened since the start."""
+    why = "attempts are refused" if refused else "nothing answers a SYN"
+    return f"no session has been opened for {seconds:.1f} s: {why}; is the VIP's address and port right, and served?"

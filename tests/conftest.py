@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lab import client
 
 ROOT = Path(__file__).resolve().parent.parent
+settings.register_profile("house", deadline=None)  # what is slow is the machine, which has other work
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,6 +43,7 @@ class SocketEngine:
         _allow_files(vantage.sessions + MOST_FRESH + SPARE_FILES, vantage.sessions)
         self._vantage = vantage.name
         period_ns = round(vantage.period_s * 1e9)
+        self.first_tick_ns = now_ns
         self.tick_ns = max(SHORTEST_TICK_NS, min(LONGEST_TICK_NS, period_ns // 4))
         self._sessions = Sessions(inventory, vantage, period_ns, self.tick_ns)
         self.period_ns = rhythm(period_ns, asks=self._sessions.asks).period_ns

@@ -72,6 +72,8 @@ class Sessions:
         self._noted: set[str] = set()
         self._ever_right = False
         self._ended_when_asked = 0
+        self._began_ns = now_ns
+        self._refused = False
         self.ignored: Counter[str] = Counter()
         self.happened = Happened([], [], [])
 
@@ -104,6 +106,8 @@ class Sessions:
         self._take_turns(now_ns)
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_NS
+            if self.restarts.max() < 0 and now_ns - self._began_ns > SILENT_NS:
+                self._note(services.closed(SILENT_NS / 1e9, refused=self._refused))
             for slot in self._slots:
                 self._look(slot, now_ns)
         records, self._records = self._records, []
@@ -298,6 +302,7 @@ class Sessions:
             self._note(services.no_tls("it ends the connection in the handshake"))
         if phase is not Phase.OPEN:
             self.ignored["refused"] += cause is DropCause.RESET
+            self._refused |= cause is DropCause.RESET
             self._end(slot, AGAIN_NS)
             return
         if slot.asked_ns and not self._ever_right:

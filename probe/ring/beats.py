@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,6 @@ class Beats:
         self._visits = visits
         self._traces = traces
         self._recorder = recorder
-        self._ahead_ns = tick_ns // 2
         self._ask_ns = max(ASK_NS, held.count * 1_000_000_000 // ASKS_A_SECOND)
         self._trace_ns = max(TRACE_NS, held.count * 1_000_000_000 // TRACES_A_SECOND)
         self._opening = Allowance(OPENS_A_SECOND, max(1, OPENS_A_SECOND * tick_ns // 1_000_000_000))
@@ -106,17 +105,15 @@ class Beats:
     def step(self, now_ns: int) -> None:
         """Send what is due.
 
-        What is due within half a tick from now goes too, so that a heartbeat is early as often as it is late. The
-        batch goes first: what the slow path does then cannot make it late.
+        The batch goes first: what the slow path does then cannot make it late.
         """
-        skipped, due = self._turns.take(now_ns + self._ahead_ns)
+        skipped, due = self._turns.take(now_ns)
         for piece in skipped:
             self._skip(piece, now_ns)
         if not due:
             return
         plans = [self._plan(piece, now_ns) for piece in due]
-        for plan in plans:
-            self._fill(plan)
+        plans = [self._fill(plan, now_ns) for plan in plans]
         s_ns = time.monotonic_ns()
         self._turns.sent(s_ns)
         self._tx.flush()
@@ -152,8 +149,9 @@ class Beats:
         beats = whole if steady.all() else np.flatnonzero(steady) + low
         return _Plan(piece, beats, np.flatnonzero(parked) + low, asked + low, traced + low)
 
-    def _fill(self, plan: _Plan) -> None:
-        steady = plan.steady
+    def _fill(self, plan: _Plan, now_ns: int) -> _Plan:
+        """Fill the frames of what is due; return the plan without what found no room, which is our own lateness."""
+        steady, end = plan.steady, 0
         count = steady.stop - steady.start if isinstance(steady, slice) else len(steady)
         for offset, frames, fields in self._tx.room(count if self.way else 0):
             end = offset + len(frames)
@@ -163,6 +161,16 @@ class Beats:
                 part = steady[offset:end]
             self._held.fill(frames, fields, part, plan.piece.revolution)
             self._recorder.sent(part, plan.piece.revolution)
+        if not self.way or end == count:
+            return plan
+        kept: slice | Slots
+        if isinstance(steady, slice):
+            kept, left = slice(steady.start, steady.start + end), np.arange(steady.start + end, steady.stop)
+        else:
+            kept, left = steady[:end], steady[end:]
+        self._gaps.skipped(left, plan.piece.revolution, max(self._turns.period_ns + 1, now_ns - plan.piece.due_ns))
+        self._tally.skipped += len(left)
+        return replace(plan, steady=kept)
 
     def _note(self, slots: slice | Slots, piece: Due, s_ns: int) -> None:
         late_ns = s_ns - piece.due_ns - (self._offsets[slots] - self._offsets[piece.low])
@@ -172,6 +180,8 @@ class Beats:
 
     def _slowly(self, plan: _Plan, now_ns: int) -> None:
         """Let the slow path take the turns that are its business."""
+        if not (len(plan.parked) or len(plan.asked) or len(plan.traced)):
+            return
         revolution = plan.piece.revolution
         self._open(plan.parked[self._held.closed[plan.parked]], now_ns)
         closed = self._held.closed[plan.parked]

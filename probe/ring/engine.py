@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core.errors import PrivilegeError
 from core.inventory import Address, Inventory, Mode, Vantage
 from core.records import Note, ProbeHealth, Record
 from core.tcp.segments import Segment
@@ -30,7 +31,7 @@ from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_FRAME, RX_NETWORK, RxRing, TxRing
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
-from probe.ring.turns import Turns, tick_ns
+from probe.ring.turns import Turns, ticks
 from probe.ring.visits import Surroundings, Visits
 from probe.rule import NoResetRule, PortBlock
 from probe.sockets import RawSender, source_address
@@ -61,14 +62,17 @@ class RingEngine:
         vip, count = inventory.vip, vantage.sessions
         self._vantage = vantage.name
         self.period_ns = round(vantage.period_s * 1e9)
-        self.tick_ns = tick_ns(count, self.period_ns)
+        ticks_a_period = ticks(count, self.period_ns)
+        self.tick_ns = self.period_ns // ticks_a_period
         self._sources: tuple[Address, ...] = vantage.sources or (source_address(vip.address),)
         self._open_sockets(vip.address, vip.port, run, count)
         now_ns = time.monotonic_ns()
         self._templates = [Templates(source, vip.address, vip.port) for source in self._sources]
         layout = Layout(HEADER[vip.address.version])
         self._held = Held(count, len(self._sources), layout)
-        self._turns = Turns(now_ns, self.period_ns, count)
+        self._turns = Turns(now_ns, self.period_ns, count, ticks_a_period)
+        # Just after a share has become the nearest: a tick is never early, and may be late by almost a whole one.
+        self.first_tick_ns = now_ns + self.tick_ns // 2 + self.tick_ns // 16
         self._recorder = Recorder(self._held, self._turns, RX_NETWORK, RX_FRAME)
         self._gaps = Gaps(vantage.name, self._turns)
         self._tally = Tally()
@@ -213,6 +217,11 @@ class RingEngine:
     # --- now and then -----------------------------------------------------------------------------------------
 
     def _check(self, now_ns: int) -> None:
+        if self._rule.gone:
+            raise PrivilegeError(
+                "nft, which held the rule that keeps this host from resetting the sessions, has ended: start again"
+            )
+        self._visits.check(now_ns)
         if not self._intake.waiting:  # else answers may be waiting
             began_here = self._gaps.check(now_ns)
             self._held.traced_ns[[record.slot for record in began_here]] = 0
@@ -237,6 +246,8 @@ class RingEngine:
         self._records += self._traces.seen(now_ns)
         cpu_ns, self._cpu_ns = self._cpu_ns, time.process_time_ns()
         ignored, self._visits.ignored = self._visits.ignored, type(self._visits.ignored)()
+        lost, overtaken = self._gaps.losses, self._gaps.late
+        self._gaps.losses = self._gaps.late = 0
         refused = self._tx.refused + self._sender.refused
         self._tx.refused = self._sender.refused = 0
         self._records.append(
@@ -252,6 +263,8 @@ class RingEngine:
                 len(self._visits.open),
                 self._cpu_ns - cpu_ns,
                 tuple(sorted(ignored.items())),
+                lost,
+                overtaken,
             )
         )
 

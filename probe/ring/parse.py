@@ -67,16 +67,16 @@ class Parser:
         self._row = np.dtype(
             {
                 "names": [
-                    *("came", "kept", "net", "first", "length", "fragment", "protocol", "to_head", "to"),
+                    *("came", "kept", "net", "first", "length", "fragment", "protocol", "to_head", "to", "to_words"),
                     *("port", "seq", "ack", "shape", "option", "tsval", "tsecr"),
                 ],
                 "formats": [
-                    *("u4", "u4", "u2", "u1", ">u2", ">u2", "u1", "V12", ">u4"),
+                    *("u4", "u4", "u2", "u1", ">u2", ">u2", "u1", "V12", ">u4", "(4,)>u4"),
                     *(">u2", ">u4", ">u4", ">u2", ">u4", ">u4", ">u4"),
                 ],
                 "offsets": [
                     *(4, 8, 14, network, network + length, network + 6, network + protocol),
-                    *(network + destination - 12, network + destination),
+                    *(network + destination - 12, network + destination, network + destination - 12),
                     *(tcp + 2, tcp + 4, tcp + 8, tcp + 12, tcp + 20, tcp + 24, tcp + 28),
                 ],
                 "itemsize": width,
@@ -85,9 +85,11 @@ class Parser:
         self._whole = held.layout.ip_header + 32
         self._total = held.layout.ip_header + 32 if self._version == 4 else 32
         self._number_of = {source.packed: number for number, source in enumerate(sources)}
-        tails = np.array([int.from_bytes(source.packed[-4:], "big") for source in sources], np.uint32)
-        self._order = np.argsort(tails)
-        self._tails = tails[self._order]
+        words = np.array([[0] * 3 + [*np.frombuffer(source.packed, ">u4")] for source in sources])[:, -4:]
+        keys = np.bitwise_xor.reduce(words.astype(np.uint32), axis=1)
+        self._order = np.argsort(keys)
+        self._keys = keys[self._order]
+        self._tails = words[self._order, 3].astype(np.uint32)
         self._heads = np.array([sources[number].packed[:-4] for number in self._order], "V12")
 
     def source_of(self, address: bytes) -> int:
@@ -111,8 +113,10 @@ class Parser:
         else:
             ours &= frames["first"] >> 4 == 6
         at: Column | int = 0
-        if len(self._tails) > 1:
-            at = np.minimum(np.searchsorted(self._tails, frames["to"].astype(np.uint32)), len(self._tails) - 1)
+        if len(self._keys) > 1:
+            # Addresses of several networks may end alike: all of their words tell them apart.
+            to = frames["to"] if self._version == 4 else np.bitwise_xor.reduce(frames["to_words"], axis=1)
+            at = np.minimum(np.searchsorted(self._keys, to.astype(np.uint32)), len(self._keys) - 1)
         ours &= frames["to"] == self._tails[at]
         if self._version == 6:
             ours &= frames["to_head"] == self._heads[at]

@@ -19,10 +19,11 @@ SHORTEST_TICK_NS = 1_000_000
 LARGEST_BATCH = 2_000
 
 
-def tick_ns(sessions: int, period_ns: int) -> int:
-    """Return how often to tick, in ns: at least twice a period, in batches of at most 2000, within 1 to 5 ms."""
+def ticks(sessions: int, period_ns: int) -> int:
+    """Return how many ticks a period has: at least two, batches of at most 2000, each 1 to 5 ms as far as may be."""
     by_batch = LARGEST_BATCH * period_ns // sessions
-    return max(SHORTEST_TICK_NS, min(LONGEST_TICK_NS, period_ns // 2, by_batch))
+    wanted_ns = max(SHORTEST_TICK_NS, min(LONGEST_TICK_NS, period_ns // 2, by_batch))
+    return -(-period_ns // wanted_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,12 @@ class Turns:
     """The round of `slots` slots. Revolutions count from 1; instants are CLOCK_MONOTONIC in ns.
 
     `take` gives what is due, `sent` notes when it went; `instants` finds it again for the last 65536 ticks at least.
+    With `ticks` a period, turns are taken by whole shares: a share goes at the tick that is nearest to it, so that a
+    heartbeat is early as often as it is late, and a tick has one batch. Without, each turn is taken when it is due.
     """
 
-    def __init__(self, start_ns: int, period_ns: int, slots: int) -> None:
+    def __init__(self, start_ns: int, period_ns: int, slots: int, ticks: int = 0) -> None:
+        self._ticks = ticks
         self.start_ns = start_ns
         self.period_ns = period_ns
         self.slots = slots
@@ -54,12 +58,20 @@ class Turns:
 
     def take(self, now_ns: int) -> tuple[list[Due], list[Due]]:
         """Return (skipped, due) turns up to `now_ns`: what is late by more than a period is skipped, not made up."""
-        end = (now_ns - self.start_ns) * self.slots // self.period_ns + 1
+        end = self._end(now_ns - self.start_ns)
         first, self._next = self._next, max(end, self._next)
         begin = max(first, end - self.slots)
         skipped = list(self._pieces(first, begin))
         self._first = begin
         return skipped, list(self._pieces(begin, end))
+
+    def _end(self, passed_ns: int) -> int:
+        if not self._ticks:
+            return passed_ns * self.slots // self.period_ns + 1
+        # Half a tick before a share is over it is nearest.
+        shares = (2 * passed_ns * self._ticks + self.period_ns) // (2 * self.period_ns)
+        revolution, share = divmod(shares, self._ticks)
+        return revolution * self.slots + self.slots * share // self._ticks
 
     def _pieces(self, first: int, end: int) -> Iterator[Due]:
         while first < end:

@@ -23,7 +23,8 @@ from probe.ring.traces import WINDOW, Traces
 from probe.service import Dialogue, Seen, Wrong
 
 AGAIN_NS = 50_000_000
-SILENT_NS = 2_500_000_000
+SILENT_NS = 2_000_000_000
+FIRST_ASKED = 8
 NOTES = 8
 ENDED_WHEN_ASKED = 3
 LOOK_NS = 40_000_000
@@ -89,6 +90,10 @@ class Visits:
         self._noted: set[str] = set()
         self._ever_answered = False
         self._ended_when_asked = 0
+        self._asked_at_once = 0
+        self._ever_open = False
+        self._began_ns = 0
+        self._refused = False
         self._short_lived: set[int] = set()
         self._looked_ns = 0
 
@@ -150,6 +155,15 @@ class Visits:
             silence = services.silent(self._around.service.mode, SILENT_NS / 1e9)
             self._note(now_ns, silence)
             visit.dialogue = None
+
+    def check(self, now_ns: int) -> None:
+        """Say what a service that does not answer, or a VIP that lets nobody in, leaves to be said."""
+        if not self._ever_answered:
+            for visit in list(self.open.values())[:FIRST_ASKED]:
+                self._look_silent(visit, now_ns)
+        self._began_ns = self._began_ns or now_ns
+        if not self._ever_open and now_ns - self._began_ns > SILENT_NS:
+            self._note(now_ns, services.closed(SILENT_NS / 1e9, refused=self._refused))
 
     # --- when something comes ---------------------------------------------------------------------------------
 
@@ -247,6 +261,7 @@ class Visits:
                     self._around.transmit(slot, output.segment, 0, 0)
                 case Established():
                     self._established(slot, output.rtt_ns, now_ns)
+                    self._ask_first(slot, now_ns)
                 case Received():
                     self._heard(slot, visit, output.data, now_ns)
                 case Dropped():
@@ -259,6 +274,7 @@ class Visits:
     def _established(self, slot: int, rtt_ns: int, now_ns: int) -> None:
         held, around = self._held, self._around
         self.opening -= 1
+        self._ever_open = True
         held.restarts[slot] += 1
         held.opened_ns[slot] = now_ns
         held.asked_ns[slot] = held.traced_ns[slot] = 0
@@ -266,6 +282,12 @@ class Visits:
         name, port = around.answers.session_name(slot), int(held.port[slot])
         restarts = int(held.restarts[slot])
         self._records.append(Opened(now_ns, around.vantage, slot, name, around.source(slot), port, rtt_ns, restarts))
+
+    def _ask_first(self, slot: int, now_ns: int) -> None:
+        """Ask the first sessions at once, whatever the period: whether the service answers is to be told soon."""
+        if self._asked_at_once < FIRST_ASKED and services.dialogue(self._around.service) is not None:
+            self._asked_at_once += 1
+            self.ask(slot, int(self._around.gaps.last_sent[slot]), now_ns)
 
     def _heard(self, slot: int, visit: Visit, data: bytes, now_ns: int) -> None:
         talk = visit.dialogue or services.dialogue(self._around.service)
@@ -289,6 +311,7 @@ class Visits:
             self._open_from_ns[slot] = now_ns + AGAIN_NS
             if dropped.cause is DropCause.RESET:
                 self.ignored["refused"] += 1
+                self._refused = True
             return
         held.opened_ns[slot] = 0
         if visit.dialogue is not None and not self._ever_answered:

@@ -52,13 +52,18 @@ class Trial:
     def narrow(self) -> bool:
         """Whether each interval is at most two periods wide, and what is stated for the probe's own timer.
 
-        That is the worst timer error inside the gap, at both ends, and half a tick for the heartbeat before it.
+        That is the worst timer error inside the gap, at both ends, and a tick for the heartbeat before it. What the
+        record itself states as its error is no excuse here.
         """
+        allowed_ns = 2 * self.period_ns + self.tick_ns
         return all(
-            found.upper_ns - found.lower_ns
-            <= 2 * (self.period_ns + found.error_ns + self.slips[slot]) + self.tick_ns // 2
-            for slot, found, _ in self.reports
+            found.upper_ns - found.lower_ns <= allowed_ns + 2 * self.slips[slot] for slot, found, _ in self.reports
         )
+
+    @property
+    def widest_ns(self) -> int:
+        """The width of the widest interval."""
+        return max((found.upper_ns - found.lower_ns for _, found, _ in self.reports), default=0)
 
 
 def trials(records: Sequence[Record], switches: Sequence[Switched], period_ns: int, slots: int) -> list[Trial]:

@@ -19,6 +19,7 @@ ROUNDS = 3
 MAIN = Load(10_000, 0.1, 60)
 SMALL = Load(100, 0.01, 20)
 LARGE = Load(100_000, 1.0, 20, sources=10)
+SOCKETS = Load(1_000, 0.1, 10, mode="line", engine="socket")
 ALONE = Load(1, 1.0, 5)
 SCALE = (Load(100, 1.0, 10), Load(1_000, 1.0, 10), Load(10_000, 1.0, 10))
 
@@ -30,7 +31,8 @@ def say(text: str = "") -> None:
 
 def measure(load: Load, directory: Path) -> Held:
     """Measure one load in a world of its own."""
-    say(f"... {load.sessions} sessions, one heartbeat each {load.period_s:g} s, {load.seconds:g} s")
+    what = f"{load.engine} engine, {load.sessions} sessions, one heartbeat each {load.period_s:g} s"
+    say(f"... {what}, {load.seconds:g} s")
     with world(load.sources, load.sessions) as ends:
         return hold(ends, load, directory)
 
@@ -57,7 +59,7 @@ def main() -> int:
     if arguments.docs and arguments.short:
         parser.error("--docs wants all loads: leave --short out")
     main_load = Load(500, 0.1, 3) if arguments.short else MAIN
-    loads = [main_load] if arguments.short else [main_load, SMALL, *SCALE, LARGE]
+    loads = [main_load] if arguments.short else [main_load, SMALL, *SCALE, LARGE, SOCKETS]
     peers = measure_peers(arguments.short)
     with tempfile.TemporaryDirectory() as directory:
         held = [measure(load, Path(directory)) for load in loads]
@@ -65,7 +67,7 @@ def main() -> int:
     text = tables(peers, held, alone)
     say("\n" + text)
     if arguments.docs:
-        write(text, [one for one in held if one.load.period_s == SCALE[0].period_s])
+        write(text, [one for one in held if one.load in (*SCALE, LARGE)])
     if arguments.json:
         document = {"held": [asdict(one) for one in held], "peers": [asdict(one) for one in peers]}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")

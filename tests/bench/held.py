@@ -39,6 +39,7 @@ class Load:
     seconds: float
     sources: int = 1
     mode: str = "keepalive"
+    engine: str = "ring"
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def start(world: World, load: Load, directory: Path) -> Started:
     log = inventory.with_suffix(".log")
     began_s = time.monotonic()
     words = ["agent", "--inventory", str(inventory), "--vantage", "v1", "--journal", str(journal)]
+    words += ["--engine", load.engine]
     agent = world.start([sys.executable, "-m", "cli", *words], log=log)
     reader = Reader(journal)
     while len(reader.opened) < load.sessions:

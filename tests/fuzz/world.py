@@ -26,7 +26,7 @@ from probe.ring.rings import RX_FRAME, RX_NETWORK, Batch
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
 from probe.ring.turns import Turns
-from probe.ring.visits import Surroundings, Visits
+from probe.ring.visits import FIRST_ASKED, Surroundings, Visits
 from probe.wire import HEADER, Template
 from tests.fuzz import model
 from tests.fuzz.model import Numbers
@@ -107,6 +107,7 @@ class World:
             Recorder(self.held, self.turns, RX_NETWORK, RX_FRAME),
         )
         self.tally = tally
+        self.visits._asked_at_once = FIRST_ASKED  # questions come by the dice of `turn`
         self.intake = Intake(served, self.records)
         self.sent = 0
         self.fresh_isn: dict[int, int] = {}

@@ -75,6 +75,10 @@ class Network:
         self.processes.append(process)
         return process
 
+    def log(self, process: subprocess.Popen[bytes]) -> str:
+        """Return what a program has said."""
+        return (self.directory / f"log-{self.processes.index(process)}").read_text()
+
     def drop(self, what: str) -> None:
         """Drop what matches at the node, from now on; '' drops nothing any more."""
         rule = f"chain f {{ type filter hook forward priority 0; {what} drop; }};" if what else ""

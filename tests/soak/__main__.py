@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from core.records import Drop, OutageEnded, ProbeHealth, Record, Summary
 from tests.bench.held import Load, Started, rss_of, start
 from tests.bench.world import world
+from tests.busy import busy
 from tests.soak.growth import Sample, growth
 
 PERIOD_S = 0.1
@@ -87,16 +89,18 @@ def watch(started: Started, seconds: float) -> tuple[list[Sample], list[int], in
 
 
 def main() -> int:
-    """Soak as the command line asks; 1 when memory grew or a session was dropped."""
+    """Soak as the command line asks; 1 when memory grew, a session was dropped, or an outage made up."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3_600.0)
     parser.add_argument("--sessions", type=int, default=10_000)
+    parser.add_argument("--busy", action="store_true", help="burn every core of the machine meanwhile")
     wanted = parser.parse_args()
     load = Load(wanted.sessions, PERIOD_S, wanted.seconds, mode="line")
     with tempfile.TemporaryDirectory() as directory, world(load.sources, load.sessions) as ends:
         say(f"{load.sessions} sessions, {1 / PERIOD_S:g} heartbeats a second each, {wanted.seconds:g} s")
         started = start(ends, load, Path(directory))
-        memory, files, from_ns = watch(started, wanted.seconds)
+        with busy() if wanted.busy else contextlib.nullcontext():
+            memory, files, from_ns = watch(started, wanted.seconds)
         started.agent.terminate()
         assert started.agent.wait(60) == 0, started.log.read_text()
         ends.processes.remove(started.agent)
@@ -117,6 +121,8 @@ def main() -> int:
         *(["memory grows"] if not grown.flat else []),
         *(["open files grow"] if files[-1] > files[0] else []),
         *([f"{found.drops} sessions were dropped"] if found.drops else []),
+        *([f"{found.ring_dropped} packets found the ring full"] if found.ring_dropped else []),
+        *([f"{found.outages} outages were reported, and there was none"] if found.outages else []),
     ]
     say("; ".join(problems) or "flat: memory, files and sessions stayed")
     return 1 if problems else 0

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.ring import turns as module
-from probe.ring.turns import Due, Turns
+from probe.ring.turns import Due, Turns, ticks
+
+MS = 1_000_000
 
 
 def flat(pieces: list[Due]) -> list[tuple[int, int]]:
@@ -49,3 +51,21 @@ def test_instants_are_found_until_they_are_too_old(monkeypatch: pytest.MonkeyPat
         assert turns.instant(0, due[-1].revolution + 5) == -1, "that is yet to come"
     assert turns.instant(0, 1) == -1
     assert -1 in when.values()
+
+
+@pytest.mark.parametrize(("slots", "period_ns"), [(1, 10 * MS), (25, 10 * MS), (100, 10 * MS), (10_000, 100 * MS)])
+def test_a_tick_has_one_share_and_none_is_early_or_late_by_more_than_one(slots: int, period_ns: int) -> None:
+    count = ticks(slots, period_ns)
+    tick_ns = period_ns // count
+    turns = Turns(0, period_ns, slots, count)
+    sent: list[tuple[int, int]] = []
+    for number in range(4 * count):
+        late_ns = number * 7919 % (tick_ns * 7 // 8)  # in time, and late by up to seven eighths of a tick
+        now_ns = number * tick_ns + tick_ns // 2 + tick_ns // 16 + late_ns
+        skipped, due = turns.take(now_ns)
+        assert not skipped
+        assert len(due) == (slots >= count or bool(due))
+        for piece in due:
+            sent += [(piece.revolution, slot) for slot in range(piece.low, piece.high)]
+            assert -tick_ns < now_ns - piece.due_ns < 2 * tick_ns
+    assert sent == [(revolution, slot) for revolution in range(1, 5) for slot in range(slots)]
