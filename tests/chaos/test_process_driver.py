@@ -109,3 +109,14 @@ def test_what_is_gone_while_frozen_is_nothing_to_thaw(host: Host, nginx: dict[st
     subprocess.run(["kill", "-KILL", *pids(prior)], check=True)
     wait_for(lambda: DRIVER.is_out(run, arguments, prior) == (False, "nginx: gone"), 5)
     assert DRIVER.revert(run, arguments, prior).code == 0
+
+
+@pytest.mark.parametrize("action", ["kill", "stop", "freeze"])
+def test_a_pid_used_anew_is_not_hit(host: Host, nginx: dict[str, object], action: str) -> None:
+    run, arguments = at(host), nginx | {"action": action}
+    found = DRIVER.prior(run, arguments, TERM)
+    assert found is not None
+    of_another = {"processes": dict.fromkeys(pids(found), "1")}
+    assert DRIVER.inject(run, arguments, of_another).code == -1
+    assert asked(host) == "here"
+    assert DRIVER.is_out(run, arguments, found)[0] is False
