@@ -13,8 +13,9 @@ from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
 from core.names import Change
 from core.outage import Interval
-from core.records import Note, Outcome, Record, RunEnded
+from core.records import Note, Outcome, ProbeHealth, Record, RunEnded
 from core.statistics import none_of, wilson
+from core.timing import timing
 from core.truth import Comparison, compare
 
 
@@ -83,6 +84,7 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     evidence = sum(isinstance(record, EvidenceWritten) for record in records)
     if evidence:
         notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
+    notes += timing([record for record in records if isinstance(record, ProbeHealth)])
     recognised = changes(records, inventory, [event.at_ns for event in found])
     return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised)
 

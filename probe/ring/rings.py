@@ -10,7 +10,6 @@ import contextlib
 import mmap
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from core.errors import PrivilegeError
 from probe.filters import Filter, attach
 from probe.ring.held import Layout
+from probe.sockets import wall_offset_ns
 
 SOL_PACKET = 263
 PACKET_RX_RING = 5
@@ -162,7 +162,7 @@ class RxRing:
 
     def drain(self) -> Iterator[Batch]:
         """Yield what has come, in order; the rows are given back to the kernel when the next batch is asked for."""
-        offset_ns = time.time_ns() - time.monotonic_ns()
+        offset_ns = wall_offset_ns()
         left = self._frames
         # Each look touches a line of cold memory a frame: begin with about as many as came the last time.
         look, self._came = 2 * self._came + LEAST_LOOK, 0
