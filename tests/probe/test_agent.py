@@ -196,6 +196,8 @@ def test_ipv6_is_held_traced_and_measured(network: Network, tmp_path: Path) -> N
     wait_for(lambda: len(_began(agent, since_ns)) == 26)
     network.run(network.node, "nft", "delete", "table", "ip6", "t")
     wait_for(lambda: len({outage.slot for outage in _ended(agent, since_ns)}) == 25)
+    before = len(agent.of(Summary))
+    wait_for(lambda: len(agent.of(Summary)) >= before + 2)  # tcpdump reads what came before it is told to end
     sniffer.terminate()
     sniffer.wait(5)
     records = agent.stop()
