@@ -132,14 +132,14 @@ def _revert(lease: Lease, fault: LeasedFault, record: Recorder) -> bool:
     def step(phase: FaultPhase, detail: str) -> None:
         record(FaultStep(time.monotonic_ns(), lease.experiment, fault.name, lease.lease, phase, detail))
 
-    driver, run = DRIVERS[fault.driver], at(fault.host)
+    driver, target = DRIVERS[fault.driver], at(fault.host)
     step(FaultPhase.REVERTING, "")
-    reply = driver.revert(run, fault.arguments, fault.prior)
+    reply = driver.revert(target, fault.arguments, fault.prior)
     if reply == NOTHING_TO_REVERT:
         step(FaultPhase.REVERTED, reply.error)
         step(FaultPhase.REVERT_PROVEN, "the fault was over as it was injected")
         return True
-    out, seen = driver.is_out(run, fault.arguments, fault.prior)
+    out, seen = driver.is_out(target, fault.arguments, fault.prior)
     if reply.code == 0 and out is False:
         step(FaultPhase.REVERTED, reply.words)
         step(FaultPhase.REVERT_PROVEN, seen)

@@ -13,7 +13,7 @@ from chaos import switch, watchdog
 from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.observe import Observations
-from chaos.transport import Run, at
+from chaos.transport import Target, at
 from core.errors import BlockedError
 from core.experiment import Experiment, Fault, SteadyState
 from core.inventory import Inventory
@@ -219,7 +219,7 @@ class Runner:
             del self._out[name]
         return done
 
-    def _at(self, fault: Fault) -> Run:
+    def _at(self, fault: Fault) -> Target:
         return at(self._inventory.hosts[fault.target])
 
     def _phase(self, experiment: str, phase: str, detail: str = "") -> None:

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from chaos.driver import Arguments, Prior, Term
-from chaos.transport import Reply, Run
+from chaos.driver import Arguments, Commands, Prior, Term
+from chaos.transport import Reply, Target
 
 
 class BirdDriver:
     """Arguments: `socket`, `protocol`, `action` (disable)."""
 
-    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
+    def commands(self, arguments: Arguments) -> Commands:
+        """See `Driver.commands`."""
+        bird, protocol = _birdc(arguments), str(arguments["protocol"])
+        return Commands(
+            ((*bird, "disable", protocol),), ((*bird, "show", "protocols", protocol),), ((*bird, "enable", protocol),)
+        )
+
+    def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`."""
         del term
-        out, _ = self.is_out(run, arguments, {})
+        out, _ = self.is_out(target, arguments, {})
         return {} if out is False else None
 
-    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def inject(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`."""
         del prior
-        return run([*_birdc(arguments), "disable", str(arguments["protocol"])])
+        return target.do([*_birdc(arguments), "disable", str(arguments["protocol"])])
 
-    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def revert(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`."""
         del prior
-        return run([*_birdc(arguments), "enable", str(arguments["protocol"])])
+        return target.do([*_birdc(arguments), "enable", str(arguments["protocol"])])
 
-    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+    def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: the protocol's state in `show protocols`."""
         del prior
         protocol = str(arguments["protocol"])
-        reply = run([*_birdc(arguments), "show", "protocols", protocol])
+        reply = target.look([*_birdc(arguments), "show", "protocols", protocol])
         for line in reply.out.splitlines():
             columns = line.split()
             if columns[:1] == [protocol] and len(columns) > 3:

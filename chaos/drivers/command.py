@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from chaos.driver import Arguments, Prior, Term
-from chaos.transport import Reply, Run
+from chaos.driver import Arguments, Commands, Prior, Term
+from chaos.transport import Reply, Target
 
 
 class CommandDriver:
     """Arguments: `inject`, `prove` (exit code 0: the fault is out, 1: it is not, another: unknown), `revert`."""
 
-    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
+    def commands(self, arguments: Arguments) -> Commands:
+        """See `Driver.commands`."""
+        inject, prove, revert = (tuple(_words(arguments[step])) for step in ("inject", "prove", "revert"))
+        return Commands((inject,), (prove,), (revert,))
+
+    def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`."""
         del term
-        out, _ = self.is_out(run, arguments, {})
+        out, _ = self.is_out(target, arguments, {})
         return {} if out is False else None
 
-    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def inject(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`."""
         del prior
-        return run(_words(arguments["inject"]))
+        return target.do(_words(arguments["inject"]))
 
-    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def revert(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`."""
         del prior
-        return run(_words(arguments["revert"]))
+        return target.do(_words(arguments["revert"]))
 
-    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+    def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`."""
         del prior
-        reply = run(_words(arguments["prove"]))
+        reply = target.look(_words(arguments["prove"]))
         return {0: True, 1: False}.get(reply.code), reply.words
 
 

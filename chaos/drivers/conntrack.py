@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from chaos.driver import NOTHING_TO_REVERT, Arguments, Prior, Term
-from chaos.transport import Reply, Run
+from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
+from chaos.transport import Reply, Target
 
 FOLLOWED = 100
 """So many of the entries that are flushed are looked for afterwards."""
@@ -20,27 +20,29 @@ _ID = re.compile(r" id=([0-9]+)$", re.MULTILINE)
 class ConntrackDriver:
     """Arguments: `flush` (all, destination), and for the latter `destination`, which sessions were opened to."""
 
-    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
+    def commands(self, arguments: Arguments) -> Commands:
+        """See `Driver.commands`."""
+        return Commands((_flush(arguments),), (_list(arguments),), ())
+
+    def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: how many entries there are, and some of them. None where there are none."""
         del term
-        entries = _entries(run, arguments)
+        entries = _entries(target, arguments)
         return {"count": len(entries), "entries": entries[:FOLLOWED]} if entries else None
 
-    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def inject(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`."""
         del prior
-        if arguments["flush"] == "all":
-            return run(["conntrack", "-F"])
-        return run(["conntrack", "-D", "-d", str(arguments["destination"])])
+        return target.do(_flush(arguments))
 
-    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def revert(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`."""
-        del run, arguments, prior
+        del target, arguments, prior
         return NOTHING_TO_REVERT
 
-    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+    def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: whether most of the entries of before are gone."""
-        entries, before = _entries(run, arguments), prior["entries"]
+        entries, before = _entries(target, arguments), prior["entries"]
         if entries is None or not isinstance(before, list):
             return None, "the entries cannot be listed"
         left = len(set(before) & set(entries))
@@ -48,8 +50,18 @@ class ConntrackDriver:
         return 2 * left <= len(before), seen
 
 
-def _entries(run: Run, arguments: Arguments) -> list[str] | None:
+def _flush(arguments: Arguments) -> tuple[str, ...]:
+    if arguments["flush"] == "all":
+        return "conntrack", "-F"
+    return "conntrack", "-D", "-d", str(arguments["destination"])
+
+
+def _list(arguments: Arguments) -> tuple[str, ...]:
+    which = () if arguments["flush"] == "all" else ("-d", str(arguments["destination"]))
+    return "conntrack", "-L", "-o", "id", *which
+
+
+def _entries(target: Target, arguments: Arguments) -> list[str] | None:
     """Return the numbers of the entries that the fault is about, or None when they cannot be listed."""
-    which = [] if arguments["flush"] == "all" else ["-d", str(arguments["destination"])]
-    reply = run(["conntrack", "-L", "-o", "id", *which])
+    reply = target.look(_list(arguments))
     return _ID.findall(reply.out) if reply.code == 0 else None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import re
 
-from chaos.driver import NOTHING_TO_REVERT, Arguments, Prior, Term
-from chaos.transport import Reply, Run
+from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
+from chaos.transport import Reply, Target
 
 # Python is on more machines than socat or an nc that knows UNIX sockets.
 SPEAK = """
@@ -34,76 +34,94 @@ _SESSION = re.compile(r"^\S+ proto=\S+ src=(?P<client>\S+) .*\bbe=(?P<backend>\S
 class HaproxyDriver:
     """Arguments: `socket` (its level is admin), `action`, and `backend` and `server`, or `frontend`."""
 
-    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
+    def commands(self, arguments: Arguments) -> Commands:
+        """See `Driver.commands`: what is said over the socket."""
+        socket = str(arguments["socket"])
+        inject, prove, revert = _commands(arguments)
+        return Commands(((socket, inject),), ((socket, prove),), ((socket, revert),) if revert else ())
+
+    def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: of `shut-sessions` the clients of some of the sessions that there are."""
         del term
         if arguments["action"] == "shut-sessions":
-            clients = _clients(run, arguments)
+            clients = _clients(target, arguments)
             return {"clients": clients[:FOLLOWED]} if clients else None
         if arguments["action"] == "disable-frontend":
-            return {} if _frontend_is_out(run, arguments)[0] is False else None
+            return {} if _frontend_is_out(target, arguments)[0] is False else None
         # `ready` would end another's drain as well as our own.
-        admin, _ = _admin_state(run, arguments)
+        admin, _ = _admin_state(target, arguments)
         return {} if admin is not None and not admin & (FORCED["maint"] | FORCED["drain"]) else None
 
-    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def inject(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`."""
         del prior
-        match arguments["action"]:
-            case "disable-frontend":
-                return _do(run, arguments, f"disable frontend {arguments['frontend']}")
-            case "shut-sessions":
-                return _do(run, arguments, f"shutdown sessions server {_server(arguments)}")
-            case state:
-                return _do(run, arguments, f"set server {_server(arguments)} state {state}")
+        return _do(target, arguments, _commands(arguments)[0])
 
-    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def revert(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`. Sessions that were shut stay so."""
         del prior
-        match arguments["action"]:
-            case "disable-frontend":
-                return _do(run, arguments, f"enable frontend {arguments['frontend']}")
-            case "shut-sessions":
-                return NOTHING_TO_REVERT
-            case _:
-                return _do(run, arguments, f"set server {_server(arguments)} state ready")
+        command = _commands(arguments)[2]
+        return _do(target, arguments, command) if command else NOTHING_TO_REVERT
 
-    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+    def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: the server's or the frontend's state, or whether the sessions of before are left."""
         match arguments["action"]:
             case "disable-frontend":
-                return _frontend_is_out(run, arguments)
+                return _frontend_is_out(target, arguments)
             case "shut-sessions":
-                return _sessions_are_out(run, arguments, prior)
+                return _sessions_are_out(target, arguments, prior)
             case _:
-                return _server_is_out(run, arguments)
+                return _server_is_out(target, arguments)
+
+
+def _commands(arguments: Arguments) -> tuple[str, str, str]:
+    """Return what injects, what proves and what reverts ('': nothing does)."""
+    match arguments["action"]:
+        case "disable-frontend":
+            frontend = arguments["frontend"]
+            return f"disable frontend {frontend}", "show stat", f"enable frontend {frontend}"
+        case "shut-sessions":
+            return f"shutdown sessions server {_server(arguments)}", "show sess", ""
+        case state:
+            prove = f"show servers state {arguments['backend']}"
+            return (
+                f"set server {_server(arguments)} state {state}",
+                prove,
+                f"set server {_server(arguments)} state ready",
+            )
 
 
 def _server(arguments: Arguments) -> str:
     return f"{arguments['backend']}/{arguments['server']}"
 
 
-def _ask(run: Run, arguments: Arguments, command: str) -> Reply:
-    """Return what HAProxy answered, under the command's own name."""
-    socket = str(arguments["socket"])
-    reply = run(["python3", "-IS", "-c", SPEAK, socket, command])
-    return Reply((socket, command), reply.code, reply.out, reply.error)
+def _ask(target: Target, arguments: Arguments, command: str) -> Reply:
+    return _under_its_name(target.look(_speak(arguments, command)))
 
 
-def _do(run: Run, arguments: Arguments, command: str) -> Reply:
-    reply = _ask(run, arguments, command)
+def _speak(arguments: Arguments, command: str) -> list[str]:
+    return ["python3", "-IS", "-c", SPEAK, str(arguments["socket"]), command]
+
+
+def _under_its_name(reply: Reply) -> Reply:
+    """Return what HAProxy answered as an answer to its command, not to the program that spoke to it."""
+    return Reply(reply.argv[-2:], reply.code, reply.out, reply.error)
+
+
+def _do(target: Target, arguments: Arguments, command: str) -> Reply:
+    reply = _under_its_name(target.do(_speak(arguments, command)))
     refused = reply.code == 0 and reply.out.strip()
     return Reply(reply.argv, 1, reply.out, reply.error) if refused else reply
 
 
-def _server_is_out(run: Run, arguments: Arguments) -> tuple[bool | None, str]:
-    admin, seen = _admin_state(run, arguments)
+def _server_is_out(target: Target, arguments: Arguments) -> tuple[bool | None, str]:
+    admin, seen = _admin_state(target, arguments)
     return None if admin is None else bool(admin & FORCED[str(arguments["action"])]), seen
 
 
-def _admin_state(run: Run, arguments: Arguments) -> tuple[int | None, str]:
+def _admin_state(target: Target, arguments: Arguments) -> tuple[int | None, str]:
     """Read `show servers state`: a version, `# ` and the columns' names, then a line for each server."""
-    reply = _ask(run, arguments, f"show servers state {arguments['backend']}")
+    reply = _ask(target, arguments, f"show servers state {arguments['backend']}")
     for row in csv.DictReader(reply.out.replace("# ", "", 1).splitlines()[1:], delimiter=" "):
         if row.get("srv_name") == arguments["server"] and (row.get("srv_admin_state") or "").isdigit():
             admin = int(row["srv_admin_state"])
@@ -111,16 +129,16 @@ def _admin_state(run: Run, arguments: Arguments) -> tuple[int | None, str]:
     return None, reply.words
 
 
-def _frontend_is_out(run: Run, arguments: Arguments) -> tuple[bool | None, str]:
-    reply = _ask(run, arguments, "show stat")
+def _frontend_is_out(target: Target, arguments: Arguments) -> tuple[bool | None, str]:
+    reply = _ask(target, arguments, "show stat")
     for row in csv.DictReader(reply.out.removeprefix("# ").splitlines()):
         if row.get("pxname") == arguments["frontend"] and row.get("svname") == "FRONTEND":
             return row.get("status") != "OPEN", f"frontend {arguments['frontend']}: {row.get('status')}"
     return None, reply.words
 
 
-def _sessions_are_out(run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
-    before, clients = prior["clients"], _clients(run, arguments)
+def _sessions_are_out(target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+    before, clients = prior["clients"], _clients(target, arguments)
     if clients is None or not isinstance(before, list):
         return None, f"the sessions of {_server(arguments)} cannot be listed"
     left = len(set(before) & set(clients))
@@ -130,9 +148,9 @@ def _sessions_are_out(run: Run, arguments: Arguments, prior: Prior) -> tuple[boo
     )
 
 
-def _clients(run: Run, arguments: Arguments) -> list[str] | None:
+def _clients(target: Target, arguments: Arguments) -> list[str] | None:
     """Return the clients (address and port) of the server's sessions, or None when they cannot be listed."""
-    reply = _ask(run, arguments, "show sess")
+    reply = _ask(target, arguments, "show sess")
     if reply.code != 0:
         return None
     wanted = (arguments["backend"], arguments["server"])

@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import json
 
-from chaos.driver import Arguments, Prior, Term
-from chaos.transport import Reply, Run
+from chaos.driver import Arguments, Commands, Prior, Term
+from chaos.transport import Reply, Target
 
 
 class LinkDriver:
     """Arguments: `interface`. Set down on the switch's side it is a pulled cable: the far end loses its carrier."""
 
-    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
+    def commands(self, arguments: Arguments) -> Commands:
+        """See `Driver.commands`."""
+        return Commands((_set(arguments, "down"),), (_show(arguments),), (_set(arguments, "up"),))
+
+    def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`."""
         del term
-        out, _ = self.is_out(run, arguments, {})
+        out, _ = self.is_out(target, arguments, {})
         return {} if out is False else None
 
-    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def inject(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`."""
         del prior
-        return run(["ip", "link", "set", "dev", str(arguments["interface"]), "down"])
+        return target.do(_set(arguments, "down"))
 
-    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def revert(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`."""
         del prior
-        return run(["ip", "link", "set", "dev", str(arguments["interface"]), "up"])
+        return target.do(_set(arguments, "up"))
 
-    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+    def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: read back from the kernel's flags."""
         del prior
-        reply = run(["ip", "-json", "link", "show", "dev", str(arguments["interface"])])
+        reply = target.look(_show(arguments))
         try:
             flags = json.loads(reply.out)[0]["flags"]
         except (ValueError, LookupError, TypeError):
             return None, reply.words
         return "UP" not in flags, f"flags of {arguments['interface']}: {','.join(flags)}"
+
+
+def _set(arguments: Arguments, state: str) -> tuple[str, ...]:
+    return "ip", "link", "set", "dev", str(arguments["interface"]), state
+
+
+def _show(arguments: Arguments) -> tuple[str, ...]:
+    return "ip", "-json", "link", "show", "dev", str(arguments["interface"])

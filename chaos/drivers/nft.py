@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import time
 
-from chaos.driver import Arguments, Prior, Term
-from chaos.transport import Reply, Run
+from chaos.driver import Arguments, Commands, Prior, Term
+from chaos.transport import Reply, Target
 
 PREFIX = "vipchaos_fault_"
 PRIORITY = -500
@@ -22,40 +22,39 @@ PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "ospf": 89, "vrrp": 1
 class NftDriver:
     """Arguments: `action` (drop, reject, lose) with `percent`, `hook`, and what matches; without that all does."""
 
-    def prior(self, run: Run, arguments: Arguments, term: Term) -> Prior | None:
+    def commands(self, arguments: Arguments) -> Commands:
+        """See `Driver.commands`."""
+        table = f"{PREFIX}<LEASE>"
+        listing = ("nft", "-j", "list", "table", "inet", table)
+        return Commands((_making(arguments, table, "<lease>"),), (listing,), (_deleting(table),))
+
+    def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: the table's name, and when its rule expires."""
         del arguments
         prior = {"table": PREFIX + term.name, "deadline_ns": term.deadline_ns}
-        out, _ = self.is_out(run, {}, prior)
+        out, _ = self.is_out(target, {}, prior)
         return prior if out is False else None
 
-    def inject(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def inject(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.inject`: the table replaces an earlier one of its name in one transaction."""
         left_ms = (int(str(prior["deadline_ns"])) - time.monotonic_ns()) // 1_000_000
         if left_ms <= 0:
             return Reply(("nft",), -1, "", "the lease is over")
-        table = f"table inet {prior['table']}"
-        rule = " ".join(["meta nfproto @armed", *_matches(arguments), "counter", _verdict(arguments)])
-        hook = f"type filter hook {arguments['hook']} priority {PRIORITY}; policy accept;"
-        elements = ", ".join(f"{version} timeout {left_ms}ms" for version in ("ipv4", "ipv6"))
-        switch = f"set armed {{ type nf_proto; flags timeout; elements = {{ {elements} }}; }}"
-        chain = f"chain fault {{ {hook} {rule}; }}"
-        return run(["nft", f"{table}; delete {table}; {table} {{ {switch}; {chain}; }}"])
+        return target.do(_making(arguments, str(prior["table"]), str(left_ms)))
 
-    def revert(self, run: Run, arguments: Arguments, prior: Prior) -> Reply:
+    def revert(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
         """See `Driver.revert`. Declared first, so that it may be gone already."""
         del arguments
-        table = f"table inet {prior['table']}"
-        return run(["nft", f"{table}; delete {table}"])
+        return target.do(_deleting(str(prior["table"])))
 
-    def is_out(self, run: Run, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+    def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
         """See `Driver.is_out`: whether the table is there and its rule has not expired."""
         del arguments
-        reply = run(["nft", "-j", "list", "tables"])
+        reply = target.look(["nft", "-j", "list", "tables"])
         try:
             if ("inet", prior["table"]) not in _tables(reply.out):
                 return False, f"there is no table {prior['table']}"
-            reply = run(["nft", "-j", "list", "table", "inet", str(prior["table"])])
+            reply = target.look(["nft", "-j", "list", "table", "inet", str(prior["table"])])
             entries = json.loads(reply.out)["nftables"]
             (switch,) = (entry["set"] for entry in entries if "set" in entry)
             (rule,) = (entry["rule"] for entry in entries if "rule" in entry)
@@ -65,6 +64,20 @@ class NftDriver:
             return None, reply.words
         expires = f"expires in {min(left_s)} s" if left_s else "expired"
         return bool(left_s), f"table {prior['table']}: {expires}, met {met} packets"
+
+
+def _making(arguments: Arguments, table: str, left_ms: str) -> tuple[str, ...]:
+    name = f"table inet {table}"
+    rule = " ".join(["meta nfproto @armed", *_matches(arguments), "counter", _verdict(arguments)])
+    hook = f"type filter hook {arguments['hook']} priority {PRIORITY}; policy accept;"
+    elements = ", ".join(f"{version} timeout {left_ms}ms" for version in ("ipv4", "ipv6"))
+    switch = f"set armed {{ type nf_proto; flags timeout; elements = {{ {elements} }}; }}"
+    chain = f"chain fault {{ {hook} {rule}; }}"
+    return "nft", f"{name}; delete {name}; {name} {{ {switch}; {chain}; }}"
+
+
+def _deleting(table: str) -> tuple[str, ...]:
+    return "nft", f"table inet {table}; delete table inet {table}"
 
 
 def _tables(listed: str) -> set[tuple[str, str]]:

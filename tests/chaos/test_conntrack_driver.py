@@ -33,18 +33,18 @@ for address, family in (("127.0.0.1", socket.AF_INET), ("127.0.0.2", socket.AF_I
 def node(host: Host) -> Host:
     """A namespace that tracks 40 flows to each of three addresses."""
     subprocess.run(["ip", "-n", host.target, "link", "set", "lo", "up"], check=True)
-    assert at(host)(["nft", TRACK]).code == 0
+    assert at(host).look(["nft", TRACK]).code == 0
     send(host)
     assert count(host) == 120
     return host
 
 
 def send(host: Host) -> None:
-    assert at(host)([sys.executable, "-c", FLOWS]).code == 0
+    assert at(host).look([sys.executable, "-c", FLOWS]).code == 0
 
 
 def count(host: Host) -> int:
-    return int(at(host)(["conntrack", "-C"]).out)
+    return int(at(host).look(["conntrack", "-C"]).out)
 
 
 @pytest.mark.parametrize(
@@ -56,21 +56,21 @@ def count(host: Host) -> int:
     ],
 )
 def test_forgotten_and_proven_though_the_flows_come_back(node: Host, arguments: dict[str, str], entries: int) -> None:
-    run, followed = at(node), min(entries, 100)
-    prior = DRIVER.prior(run, arguments, TERM)
+    target, followed = at(node), min(entries, 100)
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior is not None
     assert prior["count"] == entries
-    assert DRIVER.is_out(run, arguments, prior) == (
+    assert DRIVER.is_out(target, arguments, prior) == (
         False,
         f"{followed} of {followed} entries of before are left; {entries} before, {entries} now",
     )
-    assert DRIVER.inject(run, arguments, prior).code == 0
+    assert DRIVER.inject(target, arguments, prior).code == 0
     assert count(node) == 120 - entries, "and no other"
-    assert DRIVER.is_out(run, arguments, prior)[0] is True
-    assert DRIVER.prior(run, arguments, TERM) is None, "there is nothing to flush"
+    assert DRIVER.is_out(target, arguments, prior)[0] is True
+    assert DRIVER.prior(target, arguments, TERM) is None, "there is nothing to flush"
     send(node)
     assert count(node) == 120
-    out, seen = DRIVER.is_out(run, arguments, prior)
+    out, seen = DRIVER.is_out(target, arguments, prior)
     assert out is True, seen
     assert seen.endswith(f"of {followed} entries of before are left; {entries} before, {entries} now")
 

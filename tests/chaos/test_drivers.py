@@ -47,20 +47,20 @@ def test_command(host: Host, tmp_path: Path) -> None:
         "prove": ("/usr/bin/test", "-e", mark),
         "revert": ("/bin/rm", "-f", mark),
     }
-    driver, run = DRIVERS["command"], at(host)
-    prior = driver.prior(run, arguments, TERM)
+    driver, target = DRIVERS["command"], at(host)
+    prior = driver.prior(target, arguments, TERM)
     assert prior == {}
     for _ in range(2):
-        assert driver.inject(run, arguments, prior).code == 0
-        assert driver.is_out(run, arguments, prior)[0] is True
-    assert driver.prior(run, arguments, TERM) is None, "what is out already is not ours"
+        assert driver.inject(target, arguments, prior).code == 0
+        assert driver.is_out(target, arguments, prior)[0] is True
+    assert driver.prior(target, arguments, TERM) is None, "what is out already is not ours"
     for _ in range(2):
-        assert driver.revert(run, arguments, prior).code == 0
-        assert driver.is_out(run, arguments, prior)[0] is False
+        assert driver.revert(target, arguments, prior).code == 0
+        assert driver.is_out(target, arguments, prior)[0] is False
 
 
 def test_command_whose_proof_fails_is_unknown(host: Host) -> None:
-    driver, run = DRIVERS["command"], at(host)
+    driver, target = DRIVERS["command"], at(host)
     for prove in (("/usr/bin/test", "a", "b"), ("/no/such/program",)):
-        assert driver.is_out(run, {"prove": prove}, {})[0] is None
-        assert driver.prior(run, {"prove": prove}, TERM) is None
+        assert driver.is_out(target, {"prove": prove}, {})[0] is None
+        assert driver.prior(target, {"prove": prove}, TERM) is None

@@ -74,60 +74,60 @@ def arguments(host: Host, tmp_path: Path) -> Iterator[dict[str, object]]:
 
 
 def asked(host: Host) -> set[str]:
-    return set(at(host)([sys.executable, "-c", ASK]).out.split())
+    return set(at(host).look([sys.executable, "-c", ASK]).out.split())
 
 
 @pytest.mark.parametrize(("action", "state"), [("maint", "0x1, srv_op_state 0"), ("drain", "0x8, srv_op_state 2")])
 def test_a_server_out_of_service(host: Host, arguments: dict[str, object], action: str, state: str) -> None:
-    run = at(host)
+    target = at(host)
     arguments["action"] = action
-    prior = DRIVER.prior(run, arguments, TERM)
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior == {}
-    assert DRIVER.is_out(run, arguments, prior) == (False, "pool/s1: srv_admin_state 0x0, srv_op_state 2")
+    assert DRIVER.is_out(target, arguments, prior) == (False, "pool/s1: srv_admin_state 0x0, srv_op_state 2")
     for _ in range(2):
-        assert DRIVER.inject(run, arguments, prior).code == 0
-        assert DRIVER.is_out(run, arguments, prior) == (True, f"pool/s1: srv_admin_state {state}")
+        assert DRIVER.inject(target, arguments, prior).code == 0
+        assert DRIVER.is_out(target, arguments, prior) == (True, f"pool/s1: srv_admin_state {state}")
     wait_for(lambda: asked(host) == {"s2"}, 5)
     for each in ("maint", "drain"):
-        assert DRIVER.prior(run, arguments | {"action": each}, TERM) is None, "what another did is not ours to undo"
+        assert DRIVER.prior(target, arguments | {"action": each}, TERM) is None, "what another did is not ours to undo"
     for _ in range(2):
-        assert DRIVER.revert(run, arguments, prior).code == 0
-        assert DRIVER.is_out(run, arguments, prior)[0] is False
+        assert DRIVER.revert(target, arguments, prior).code == 0
+        assert DRIVER.is_out(target, arguments, prior)[0] is False
     wait_for(lambda: asked(host) == {"s1", "s2"}, 5)
 
 
 def test_a_frontend_that_refuses(host: Host, arguments: dict[str, object]) -> None:
-    run = at(host)
+    target = at(host)
     arguments |= {"action": "disable-frontend", "frontend": "front"}
-    prior = DRIVER.prior(run, arguments, TERM)
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior == {}
-    assert DRIVER.inject(run, arguments, prior).code == 0
-    assert DRIVER.is_out(run, arguments, prior) == (True, "frontend front: PAUSED")
+    assert DRIVER.inject(target, arguments, prior).code == 0
+    assert DRIVER.is_out(target, arguments, prior) == (True, "frontend front: PAUSED")
     wait_for(lambda: asked(host) == {"ConnectionRefusedError"}, 5)
-    assert DRIVER.prior(run, arguments, TERM) is None, "what is out already is not ours"
-    assert DRIVER.revert(run, arguments, prior).code == 0
-    assert DRIVER.is_out(run, arguments, prior) == (False, "frontend front: OPEN")
+    assert DRIVER.prior(target, arguments, TERM) is None, "what is out already is not ours"
+    assert DRIVER.revert(target, arguments, prior).code == 0
+    assert DRIVER.is_out(target, arguments, prior) == (False, "frontend front: OPEN")
     wait_for(lambda: asked(host) == {"s1", "s2"}, 5)
 
 
 def test_sessions_are_shut_and_their_lease_is_released(
     host: Host, arguments: dict[str, object], tmp_path: Path
 ) -> None:
-    run = at(host)
+    target = at(host)
     arguments["action"] = "shut-sessions"
-    assert DRIVER.prior(run, arguments, TERM) is None, "there are none to shut"
+    assert DRIVER.prior(target, arguments, TERM) is None, "there are none to shut"
     command = ["ip", "netns", "exec", host.target, sys.executable, "-c", HOLD]
     holders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     assert [holder.stdout.readline() for holder in holders if holder.stdout] == ["open\n"] * 4
-    wait_for(lambda: DRIVER.prior(run, arguments, TERM), 5)
-    prior = DRIVER.prior(run, arguments, TERM)
+    wait_for(lambda: DRIVER.prior(target, arguments, TERM), 5)
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior is not None
-    assert DRIVER.is_out(run, arguments, prior)[0] is False
-    assert DRIVER.inject(run, arguments, prior).code == 0
-    wait_for(lambda: DRIVER.is_out(run, arguments, prior)[0], 5)
-    assert DRIVER.is_out(run, arguments, prior)[1].startswith("pool/s1: 0 of 2 sessions of before are left")
+    assert DRIVER.is_out(target, arguments, prior)[0] is False
+    assert DRIVER.inject(target, arguments, prior).code == 0
+    wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0], 5)
+    assert DRIVER.is_out(target, arguments, prior)[1].startswith("pool/s1: 0 of 2 sessions of before are left")
     wait_for(lambda: sum(holder.poll() is not None for holder in holders) == 2, 5)
-    assert DRIVER.revert(run, arguments, prior) is NOTHING_TO_REVERT
+    assert DRIVER.revert(target, arguments, prior) is NOTHING_TO_REVERT
     steps: list[FaultStep] = []
     fault = leases.LeasedFault("shut", "haproxy", host, arguments, prior)
     leases.write(
@@ -142,14 +142,14 @@ def test_sessions_are_shut_and_their_lease_is_released(
 
 
 def test_what_haproxy_refuses_or_does_not_know(host: Host, arguments: dict[str, object]) -> None:
-    run = at(host)
+    target = at(host)
     unknown = arguments | {"action": "maint", "server": "s3"}
-    assert DRIVER.prior(run, unknown, TERM) is None
-    assert DRIVER.is_out(run, unknown, {})[0] is None
-    reply = DRIVER.inject(run, unknown, {})
+    assert DRIVER.prior(target, unknown, TERM) is None
+    assert DRIVER.is_out(target, unknown, {})[0] is None
+    reply = DRIVER.inject(target, unknown, {})
     assert (reply.code, reply.out.strip()) == (1, "No such server.")
     nowhere = arguments | {"action": "disable-frontend", "frontend": "front", "socket": "/no/such/socket"}
-    assert DRIVER.is_out(run, nowhere, {})[0] is None
-    assert DRIVER.inject(run, nowhere, {}).words == (
+    assert DRIVER.is_out(target, nowhere, {})[0] is None
+    assert DRIVER.inject(target, nowhere, {}).words == (
         "/no/such/socket disable frontend front -> 1: [Errno 2] No such file or directory"
     )

@@ -63,25 +63,25 @@ def _ip(*words: str) -> None:
 
 
 def who_has(hosts: tuple[Host, Host]) -> list[str]:
-    return [host.name for host in hosts if ADDRESS in at(host)(["ip", "address", "show", "dev", "lan"]).out]
+    return [host.name for host in hosts if ADDRESS in at(host).look(["ip", "address", "show", "dev", "lan"]).out]
 
 
 @pytest.mark.parametrize("lower_by", [254, 80])
 def test_the_address_moves_to_the_peer_and_back(pair: tuple[Host, Host], tmp_path: Path, lower_by: int) -> None:
-    run, file = at(pair[0]), tmp_path / "ace1.priority"
+    target, file = at(pair[0]), tmp_path / "ace1.priority"
     arguments = {"track_file": str(file), "lower_by": lower_by, "interface": "lan", "address": ADDRESS}
-    prior = DRIVER.prior(run, arguments, TERM)
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior == {"value": "0"}
-    assert DRIVER.is_out(run, arguments, prior) == (False, f"{file} has 0, {ADDRESS} is on lan")
+    assert DRIVER.is_out(target, arguments, prior) == (False, f"{file} has 0, {ADDRESS} is on lan")
     out = (True, f"{file} has -{lower_by}, {ADDRESS} is not on lan")
     for _ in range(2):
-        assert DRIVER.inject(run, arguments, prior).code == 0
-        wait_for(lambda: DRIVER.is_out(run, arguments, prior) == out, 5)
+        assert DRIVER.inject(target, arguments, prior).code == 0
+        wait_for(lambda: DRIVER.is_out(target, arguments, prior) == out, 5)
     wait_for(lambda: who_has(pair) == ["ace2"], 5)
-    assert DRIVER.prior(run, arguments, TERM) is None, "what is out already is not ours"
+    assert DRIVER.prior(target, arguments, TERM) is None, "what is out already is not ours"
     for _ in range(2):
-        assert DRIVER.revert(run, arguments, prior).code == 0
-        assert DRIVER.is_out(run, arguments, prior)[0] is False
+        assert DRIVER.revert(target, arguments, prior).code == 0
+        assert DRIVER.is_out(target, arguments, prior)[0] is False
     assert file.read_text() == "0\n"
     wait_for(lambda: who_has(pair) == ["ace1"], 5)
 
@@ -91,12 +91,12 @@ def test_the_standby_and_what_others_wrote_are_left_alone(pair: tuple[Host, Host
     assert DRIVER.prior(at(pair[1]), arguments | {"track_file": str(tmp_path / "ace2.priority")}, TERM) is None, (
         "not active"
     )
-    run, file = at(pair[0]), tmp_path / "ace1.priority"
+    target, file = at(pair[0]), tmp_path / "ace1.priority"
     arguments["track_file"] = str(file)
     file.write_text("-10\n")
-    assert "has -10 now, not 0" in DRIVER.inject(run, arguments, {"value": "0"}).words
-    assert DRIVER.revert(run, arguments, {"value": "0"}).code == 0
+    assert "has -10 now, not 0" in DRIVER.inject(target, arguments, {"value": "0"}).words
+    assert DRIVER.revert(target, arguments, {"value": "0"}).code == 0
     assert file.read_text() == "-10\n"
     file.unlink()
-    assert DRIVER.is_out(run, arguments, {"value": "0"})[0] is None
-    assert DRIVER.prior(run, arguments, TERM) is None
+    assert DRIVER.is_out(target, arguments, {"value": "0"})[0] is None
+    assert DRIVER.prior(target, arguments, TERM) is None

@@ -146,11 +146,11 @@ def test_a_damaged_lease_is_told(tmp_path: Path) -> None:
 
 
 def test_foreign_state_is_not_ours(host: Host) -> None:
-    run = at(host)
-    assert DRIVERS["link"].prior(run, {"interface": "left"}, TERM) == {}
+    target = at(host)
+    assert DRIVERS["link"].prior(target, {"interface": "left"}, TERM) == {}
     subprocess.run(["ip", "-n", host.target, "link", "set", "left", "down"], check=True)
-    assert DRIVERS["link"].prior(run, {"interface": "left"}, TERM) is None
-    assert DRIVERS["link"].prior(run, {"interface": "nonsense"}, TERM) is None
+    assert DRIVERS["link"].prior(target, {"interface": "left"}, TERM) is None
+    assert DRIVERS["link"].prior(target, {"interface": "nonsense"}, TERM) is None
 
 
 def test_a_command_that_cannot_run_is_an_answer() -> None:

@@ -61,9 +61,9 @@ with socket.create_server(("127.0.0.1", 7000)):
 def box(host: Host) -> Iterator[Host]:
     """The namespace, with its loopback up and a table that is not ours."""
     subprocess.run(["ip", "-n", host.target, "link", "set", "lo", "up"], check=True)
-    at(host)(["nft", FOREIGN])
+    at(host).look(["nft", FOREIGN])
     yield host
-    assert "vipchaos_fault_other" in at(host)(["nft", "list", "tables"]).out, "what is not ours is still there"
+    assert "vipchaos_fault_other" in at(host).look(["nft", "list", "tables"]).out, "what is not ours is still there"
 
 
 def prior(box: Host, lease_s: float = 30.0) -> Prior:
@@ -73,11 +73,11 @@ def prior(box: Host, lease_s: float = 30.0) -> Prior:
 
 
 def said(box: Host, script: str, *words: str) -> str:
-    return at(box)([sys.executable, "-c", script, *words]).out.strip()
+    return at(box).look([sys.executable, "-c", script, *words]).out.strip()
 
 
 def test_drop_and_nothing_else_and_revert(box: Host) -> None:
-    run, ours = at(box), prior(box)
+    target, ours = at(box), prior(box)
     arguments = {
         "action": "drop",
         "hook": "input",
@@ -85,70 +85,70 @@ def test_drop_and_nothing_else_and_revert(box: Host) -> None:
         "destination_port": 7000,
         "source": "127.0.0.0/8",
     }
-    before = run(["nft", "list", "ruleset"]).out
-    assert DRIVER.is_out(run, arguments, ours)[0] is False
+    before = target.look(["nft", "list", "ruleset"]).out
+    assert DRIVER.is_out(target, arguments, ours)[0] is False
     for _ in range(2):
-        assert DRIVER.inject(run, arguments, ours).code == 0
-        out, seen = DRIVER.is_out(run, arguments, ours)
+        assert DRIVER.inject(target, arguments, ours).code == 0
+        out, seen = DRIVER.is_out(target, arguments, ours)
         assert out is True
         assert re.match(r"table vipchaos_fault_one-a1b2c3\.drop-it: expires in 2\d s, met 0 packets$", seen)
-    assert DRIVER.prior(run, arguments, Term("one-a1b2c3.drop-it", 0)) is None, "what is out already is not ours"
+    assert DRIVER.prior(target, arguments, Term("one-a1b2c3.drop-it", 0)) is None, "what is out already is not ours"
     assert said(box, SEND, "127.0.0.1", "5") == "0"
-    assert DRIVER.is_out(run, arguments, ours)[1].endswith("met 5 packets")
+    assert DRIVER.is_out(target, arguments, ours)[1].endswith("met 5 packets")
     assert said(box, SEND, "::1", "5") == "5"
     assert said(box, CONNECT) == "connected"
     for _ in range(2):
-        assert DRIVER.revert(run, arguments, ours).code == 0
-        assert DRIVER.is_out(run, arguments, ours)[0] is False
-    assert run(["nft", "list", "ruleset"]).out == before
+        assert DRIVER.revert(target, arguments, ours).code == 0
+        assert DRIVER.is_out(target, arguments, ours)[0] is False
+    assert target.look(["nft", "list", "ruleset"]).out == before
     assert said(box, SEND, "127.0.0.1", "5") == "5"
 
 
 def test_reject_is_a_reset_for_tcp_and_an_icmp_error_for_others(box: Host) -> None:
-    run, ours = at(box), prior(box)
+    target, ours = at(box), prior(box)
     arguments = {"action": "reject", "hook": "input", "protocol": "tcp", "destination_port": 7000}
-    assert DRIVER.inject(run, arguments, ours).code == 0
+    assert DRIVER.inject(target, arguments, ours).code == 0
     assert said(box, CONNECT) == "ConnectionRefusedError"
-    assert DRIVER.inject(run, {"action": "drop", "hook": "input", "protocol": "tcp"}, ours).code == 0
+    assert DRIVER.inject(target, {"action": "drop", "hook": "input", "protocol": "tcp"}, ours).code == 0
     assert said(box, CONNECT) == "TimeoutError"
-    assert DRIVER.inject(run, {"action": "reject", "hook": "output", "destination": "::1/128"}, ours).code == 0
+    assert DRIVER.inject(target, {"action": "reject", "hook": "output", "destination": "::1/128"}, ours).code == 0
     assert said(box, SEND, "::1", "5") == "refused"
     assert said(box, CONNECT) == "connected"
 
 
 def test_lose_some_percent(box: Host) -> None:
-    run, ours = at(box), prior(box)
+    target, ours = at(box), prior(box)
     arguments = {"action": "lose", "percent": 30, "hook": "prerouting", "protocol": "udp"}
-    assert DRIVER.inject(run, arguments, ours).code == 0
+    assert DRIVER.inject(target, arguments, ours).code == 0
     came = int(said(box, SEND, "127.0.0.1", "2000"))
     assert 1277 <= came <= 1523, "1400, give or take six standard deviations"
 
 
 def test_the_kernel_ends_it_with_nobody_alive(box: Host) -> None:
-    run, ours = at(box), prior(box, lease_s=2.0)
+    target, ours = at(box), prior(box, lease_s=2.0)
     arguments = {"action": "drop", "hook": "input", "protocol": "udp"}
-    assert DRIVER.inject(run, arguments, ours).code == 0
+    assert DRIVER.inject(target, arguments, ours).code == 0
     assert said(box, SEND, "127.0.0.1", "5") == "0"
-    wait_for(lambda: DRIVER.is_out(run, arguments, ours)[0] is False, 5)
-    assert DRIVER.is_out(run, arguments, ours)[1].endswith("expired, met 5 packets")
+    wait_for(lambda: DRIVER.is_out(target, arguments, ours)[0] is False, 5)
+    assert DRIVER.is_out(target, arguments, ours)[1].endswith("expired, met 5 packets")
     assert said(box, SEND, "127.0.0.1", "5") == "5"
-    assert DRIVER.inject(run, arguments, ours).code == -1, "not after the lease"
-    assert DRIVER.revert(run, arguments, ours).code == 0
-    assert DRIVER.is_out(run, arguments, ours) == (False, "there is no table vipchaos_fault_one-a1b2c3.drop-it")
+    assert DRIVER.inject(target, arguments, ours).code == -1, "not after the lease"
+    assert DRIVER.revert(target, arguments, ours).code == 0
+    assert DRIVER.is_out(target, arguments, ours) == (False, "there is no table vipchaos_fault_one-a1b2c3.drop-it")
 
 
 @pytest.mark.parametrize("hook", ["prerouting", "input", "forward", "output"])
 def test_each_hook_takes_each_action(box: Host, hook: str) -> None:
-    run, ours = at(box), prior(box)
+    target, ours = at(box), prior(box)
     for more in (
         {"action": "drop"},
         {"action": "lose", "percent": 1, "protocol": "vrrp", "source": "10.1.1.0/24", "destination": "10.1.1.12/32"},
         {"action": "reject", "protocol": "tcp", "source_port": 179, "destination": "2001:db8::/32"},
         {"action": "reject", "protocol": "icmpv6"},
     ):
-        reply = DRIVER.inject(run, {"hook": hook, **more}, ours)
+        reply = DRIVER.inject(target, {"hook": hook, **more}, ours)
         assert reply.code == 0, reply.words
-        assert DRIVER.is_out(run, {}, ours)[0] is True
+        assert DRIVER.is_out(target, {}, ours)[0] is True
 
 
 def test_a_target_that_is_not_there_is_unknown() -> None:

@@ -43,7 +43,7 @@ def nginx(host: Host, tmp_path: Path) -> Iterator[dict[str, object]]:
     start.write_text(START.format(tmp_path))
     start.chmod(0o755)
     subprocess.run(["ip", "-n", host.target, "link", "set", "lo", "up"], check=True)
-    assert at(host)([str(start)]).code == 0
+    assert at(host).look([str(start)]).code == 0
     wait_for(lambda: asked(host) == "here", 5)
     yield {"name": "nginx", "pid_file": str(tmp_path / "nginx.pid"), "start": (str(start),)}
     for pid in subprocess.run(
@@ -59,64 +59,64 @@ def pids(prior: Prior) -> list[str]:
 
 
 def asked(host: Host) -> str:
-    return at(host)([sys.executable, "-c", ASK]).out.strip()
+    return at(host).look([sys.executable, "-c", ASK]).out.strip()
 
 
 @pytest.mark.parametrize("action", ["kill", "stop"])
 def test_ended_and_started_again(host: Host, nginx: dict[str, object], action: str) -> None:
-    run, arguments = at(host), nginx | {"action": action}
-    prior = DRIVER.prior(run, arguments, TERM)
+    target, arguments = at(host), nginx | {"action": action}
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior is not None
-    assert DRIVER.is_out(run, arguments, prior)[0] is False
-    assert DRIVER.inject(run, arguments, prior).code == 0
-    wait_for(lambda: DRIVER.is_out(run, arguments, prior)[0], 5)
+    assert DRIVER.is_out(target, arguments, prior)[0] is False
+    assert DRIVER.inject(target, arguments, prior).code == 0
+    wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0], 5)
     wait_for(lambda: "Connection refused" in asked(host), 5)
-    assert DRIVER.prior(run, arguments, TERM) is None
-    assert DRIVER.inject(run, arguments, prior).code == -1, "a pid that is no longer the daemon's is not hit"
+    assert DRIVER.prior(target, arguments, TERM) is None
+    assert DRIVER.inject(target, arguments, prior).code == -1, "a pid that is no longer the daemon's is not hit"
     for _ in range(2):
-        assert DRIVER.revert(run, arguments, prior).code == 0
-        wait_for(lambda: DRIVER.is_out(run, arguments, prior)[0] is False, 5)
+        assert DRIVER.revert(target, arguments, prior).code == 0
+        wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0] is False, 5)
     wait_for(lambda: asked(host) == "here", 5)
-    assert DRIVER.inject(run, arguments, prior).code == -1, "the one that runs now is another process"
-    assert DRIVER.prior(run, arguments | {"name": "haproxy"}, TERM) is None, "another's pid is not ours"
+    assert DRIVER.inject(target, arguments, prior).code == -1, "the one that runs now is another process"
+    assert DRIVER.prior(target, arguments | {"name": "haproxy"}, TERM) is None, "another's pid is not ours"
 
 
 def test_frozen_and_thawed(host: Host, nginx: dict[str, object]) -> None:
-    run, arguments = at(host), nginx | {"action": "freeze"}
+    target, arguments = at(host), nginx | {"action": "freeze"}
     del arguments["start"]
-    prior = DRIVER.prior(run, arguments, TERM)
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior is not None
     master, worker = pids(prior)
     for _ in range(2):
-        assert DRIVER.inject(run, arguments, prior).code == 0
-        wait_for(lambda: DRIVER.is_out(run, arguments, prior)[0], 5)
-    assert DRIVER.is_out(run, arguments, prior)[1] == f"nginx: {master} in state T, {worker} in state T"
+        assert DRIVER.inject(target, arguments, prior).code == 0
+        wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0], 5)
+    assert DRIVER.is_out(target, arguments, prior)[1] == f"nginx: {master} in state T, {worker} in state T"
     assert asked(host) == "timed out", "the kernel takes the connection, and nobody answers"
-    assert DRIVER.prior(run, arguments, TERM) is None, "what is frozen already is not ours"
+    assert DRIVER.prior(target, arguments, TERM) is None, "what is frozen already is not ours"
     subprocess.run(["kill", "-CONT", worker], check=True)
-    wait_for(lambda: DRIVER.is_out(run, arguments, prior)[0] is None, 5)
+    wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0] is None, 5)
     for _ in range(2):
-        assert DRIVER.revert(run, arguments, prior).code == 0
-        wait_for(lambda: DRIVER.is_out(run, arguments, prior)[0] is False, 5)
+        assert DRIVER.revert(target, arguments, prior).code == 0
+        wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0] is False, 5)
     wait_for(lambda: asked(host) == "here", 5)
 
 
 def test_what_is_gone_while_frozen_is_nothing_to_thaw(host: Host, nginx: dict[str, object]) -> None:
-    run, arguments = at(host), nginx | {"action": "freeze"}
-    prior = DRIVER.prior(run, arguments, TERM)
+    target, arguments = at(host), nginx | {"action": "freeze"}
+    prior = DRIVER.prior(target, arguments, TERM)
     assert prior is not None
-    assert DRIVER.inject(run, arguments, prior).code == 0
+    assert DRIVER.inject(target, arguments, prior).code == 0
     subprocess.run(["kill", "-KILL", *pids(prior)], check=True)
-    wait_for(lambda: DRIVER.is_out(run, arguments, prior) == (False, "nginx: gone"), 5)
-    assert DRIVER.revert(run, arguments, prior).code == 0
+    wait_for(lambda: DRIVER.is_out(target, arguments, prior) == (False, "nginx: gone"), 5)
+    assert DRIVER.revert(target, arguments, prior).code == 0
 
 
 @pytest.mark.parametrize("action", ["kill", "stop", "freeze"])
 def test_a_pid_used_anew_is_not_hit(host: Host, nginx: dict[str, object], action: str) -> None:
-    run, arguments = at(host), nginx | {"action": action}
-    found = DRIVER.prior(run, arguments, TERM)
+    target, arguments = at(host), nginx | {"action": action}
+    found = DRIVER.prior(target, arguments, TERM)
     assert found is not None
     of_another = {"processes": dict.fromkeys(pids(found), "1")}
-    assert DRIVER.inject(run, arguments, of_another).code == -1
+    assert DRIVER.inject(target, arguments, of_another).code == -1
     assert asked(host) == "here"
-    assert DRIVER.is_out(run, arguments, found)[0] is False
+    assert DRIVER.is_out(target, arguments, found)[0] is False
