@@ -154,7 +154,7 @@ def test_foreign_state_is_not_ours(host: Host) -> None:
 
 
 def test_a_command_that_cannot_run_is_an_answer() -> None:
-    reply = at(Host("here", "local", ""))(["/no/such/command"])
+    reply = at(Host("here", "local", "")).look(["/no/such/command"])
     assert reply.code == -1
     assert "No such file" in reply.error
 
