@@ -7,18 +7,21 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from chaos.driver import NOTHING_TO_REVERT
 from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.errors import VipchaosError
 from core.inventory import Host
+from core.lease import Lease, LeasedFault, LeasedSite
 from core.records import FaultPhase, FaultStep
 
 DIRECTORY = Path("/run/vipchaos/leases")
+LONGEST_PAUSE_S = 5.0
 Recorder = Callable[[FaultStep], None]
 
 
@@ -26,35 +29,6 @@ class LeaseError(VipchaosError):
     """A lease file is damaged; the message says which and what to do."""
 
     exit_code = 7
-
-
-@dataclass(frozen=True, slots=True)
-class LeasedFault:
-    """One fault of a lease: everything that its revert needs."""
-
-    name: str
-    driver: str
-    host: Host
-    arguments: Mapping[str, object]
-    prior: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Faults that are out together, until `deadline_ns` on the monotonic clock of boot `boot`."""
-
-    lease: str
-    run: str
-    experiment: str
-    deadline_ns: int
-    boot: str
-    guard_journal: str
-    faults: tuple[LeasedFault, ...]
-
-    @property
-    def expired(self) -> bool:
-        """Whether the faults must go now; also when the machine was started anew."""
-        return self.boot != boot_id() or time.monotonic_ns() >= self.deadline_ns
 
 
 def boot_id() -> str:
@@ -85,11 +59,54 @@ def _sync_directory(path: Path) -> None:
 def read(path: Path) -> Lease:
     """Return the lease in a file. Raises FileNotFoundError when it is gone, LeaseError when it is damaged."""
     try:
-        found = json.loads(path.read_text())
-        faults = tuple(LeasedFault(**(fault | {"host": Host(**fault["host"])})) for fault in found.pop("faults"))
-        return Lease(faults=faults, **found)
+        return from_body(json.loads(path.read_text()))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise LeaseError(f"{path}: the lease is damaged ({error}); revert by hand, then remove the file") from error
+
+
+def from_body(body: dict[str, Any]) -> Lease:
+    """Return the lease that JSON says. Raises TypeError, KeyError or ValueError when it says none."""
+    faults = tuple(
+        LeasedFault(**(fault | {"host": Host(**fault["host"]), "takes": tuple(fault["takes"])}))
+        for fault in body.pop("faults")
+    )
+    sites = tuple(
+        LeasedSite(
+            site["name"],
+            tuple(site["nodes"]),
+            Host(**site["host"]) if site["host"] else None,
+            tuple(site["command"]),
+            str(site["shows"]),
+        )
+        for site in body.pop("sites")
+    )
+    return Lease(faults=faults, sites=sites, **body)
+
+
+def holder(pid: int) -> str:
+    """Return what names a process as the holder of a lease."""
+    return f"{pid}:{_started(pid)}"
+
+
+def _started(pid: int) -> str:
+    """Return when a process started (clock ticks since boot, proc(5)), '' when it does not run."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def why_over(lease: Lease) -> str:
+    """Return why the faults of a lease must go now, '' when they need not."""
+    if lease.boot != boot_id():
+        return "the machine was started anew"
+    if time.monotonic_ns() >= lease.deadline_ns:
+        return "the lease is over"
+    pid, _, started = lease.holder.partition(":")
+    if lease.holder and not (pid.isdigit() and _started(int(pid)) == started):
+        return "its controller is gone"
+    return ""
 
 
 @contextlib.contextmanager
@@ -100,32 +117,46 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
-def release(path: Path, record: Recorder, give_up_s: float | None) -> bool:
-    """Revert the lease at `path` and remove it once every revert is proven; tell whether it is gone.
+def release(path: Path, record: Recorder, give_up_s: float | None, only: Collection[str] = ()) -> bool:
+    """Revert the lease at `path`, or `only` some of its faults; tell whether they are proven reverted.
 
     Each fault is reverted on its own, in reverse order, again and again with growing pauses: without end, or for
-    `give_up_s`. A lease that is gone already was reverted by somebody else.
+    `give_up_s`. What is proven leaves the lease, and the file goes with the last fault. A lease that is gone already
+    was reverted by somebody else. Between attempts others may try.
     """
-    with held(path):
-        try:
-            lease = read(path)
-        except FileNotFoundError:
-            return True
-        began_s = time.monotonic()
-        left = list(reversed(lease.faults))
-        pause_s = 0.05
-        while True:
-            left = [fault for fault in left if not _revert(lease, fault, record)]
-            if not left:
-                break
-            if give_up_s is not None and time.monotonic() - began_s > give_up_s:
-                return False
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 2, 5.0)
-        path.unlink(missing_ok=True)
-        _sync_directory(path.parent)
-        path.with_suffix(".lock").unlink(missing_ok=True)
-    return True
+    began_s = time.monotonic()
+    pause_s = 0.05
+    while True:
+        with held(path):
+            if _attempt(path, record, only):
+                return True
+        if give_up_s is not None and time.monotonic() - began_s > give_up_s:
+            return False
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _attempt(path: Path, record: Recorder, only: Collection[str]) -> bool:
+    """Try each fault once."""
+    try:
+        lease = read(path)
+    except FileNotFoundError:
+        return True
+    done = True
+    for fault in reversed(lease.faults):
+        if only and fault.name not in only:
+            continue
+        if not _revert(lease, fault, record):
+            done = False
+            continue
+        left = tuple(other for other in read(path).faults if other.name != fault.name)
+        if left:
+            write(path, replace(lease, faults=left))
+        else:
+            path.unlink()
+            _sync_directory(path.parent)
+            path.with_suffix(".lock").unlink(missing_ok=True)
+    return done
 
 
 def _revert(lease: Lease, fault: LeasedFault, record: Recorder) -> bool:
@@ -151,13 +182,3 @@ def _revert(lease: Lease, fault: LeasedFault, record: Recorder) -> bool:
 def unfinished(directory: Path = DIRECTORY) -> list[Path]:
     """Return the lease files that are out."""
     return sorted(directory.glob("*.json"))
-
-
-def sweep(record: Recorder, directory: Path = DIRECTORY) -> int:
-    """Revert every lease whose time is over; return how many. Called when a controller starts."""
-    count = 0
-    for path in unfinished(directory):
-        with contextlib.suppress(FileNotFoundError):
-            if read(path).expired:
-                count += release(path, record, None)
-    return count

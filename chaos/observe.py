@@ -52,6 +52,11 @@ class Observations:
         """Return the same observations, seen at `now_ns`."""
         return replace(self, now_ns=now_ns)
 
+    def answering(self) -> frozenset[str]:
+        """Return the sites that answer sessions now."""
+        fresh = [view for view in self.vantages.values() if self.now_ns - view.summary_ns <= FRESH_NS and view.answered]
+        return frozenset(site for view in fresh for site, count in view.alive_by_site.items() if site and count)
+
     def unsteady(self, steady: SteadyState, sessions: Mapping[str, int]) -> str:
         """Return why the steady state is not there, or '' when it is. What is not known is not steady."""
         for vantage, site in steady.answered_by.items():

@@ -1,38 +1,46 @@
-"""Runs experiments one after another: gate, arm, inject, prove, hold, revert, prove, settle. Judges nothing."""
+"""Runs experiments: interprets the steps of core.plan on the real clock, by the guard. Judges nothing."""
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 from chaos import lease as leases
-from chaos import switch, watchdog
-from chaos.driver import Term
-from chaos.drivers import DRIVERS
+from chaos import switch
+from chaos.asking import lease_for
+from chaos.guard.client import GuardClient, Guarding, RefusedByGuardError
 from chaos.observe import Observations
-from chaos.transport import Target, at
+from chaos.watch import Watch
 from core.errors import BlockedError
-from core.experiment import Experiment, Fault, SteadyState
+from core.experiment import Experiment, SteadyState
 from core.inventory import Inventory
+from core.lease import Lease
+from core.plan import PROVE_WITHIN_S, REVERT_WITHIN_S, Step, StepKind, settles_to, timeline
 from core.records import ExperimentPhase, FaultPhase, FaultStep, Outcome, Record
 
 POLL_S = 0.05
-PROVE_WITHIN_S = 3.0
-REVERT_WITHIN_S = 15.0
+LEAD_S = 0.5
+"""The method begins so long after its lease was given, and an injection is handed to the guard so long ahead."""
+MOST_FAULTS = 64
 
 
 class _Ended(Exception):
-    def __init__(self, outcome: Outcome, reason: str) -> None:
+    def __init__(self, outcome: Outcome, reason: str, code: str = "") -> None:
         super().__init__(reason)
         self.outcome = outcome
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the runner needs of the world: observations, where to record, whether to stop, and the directories."""
+    """What the runner needs of the world: observations, where to record, whether to stop, the guard, directories.
+
+    `hurry`: nothing is held and no instant waited for, as in a dry run.
+    """
 
     observe: Callable[[], Observations]
     record: Callable[[Record], None]
@@ -40,67 +48,104 @@ class Surroundings:
     run: str
     run_directory: Path
     lease_directory: Path = leases.DIRECTORY
+    guard: Callable[[], Guarding] = GuardClient
+    plan: str = ""
+    hurry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: PASSED when nothing went wrong on the way (the judgement is somebody else's), and why not."""
+
+    outcome: Outcome
+    reason: str = ""
+    reason_code: str = ""
+
+
+@dataclass
+class _Method:
+    """One experiment under way: its lease, when its method began (monotonic clock), and the work that is going on."""
+
+    experiment: Experiment
+    lease: Lease | None = None
+    began_ns: int = 0
+    injecting: dict[str, Future[None]] = field(default_factory=dict)
 
 
 class Runner:
     """One run of a list of experiments against one inventory."""
 
     def __init__(self, experiments: Sequence[Experiment], inventory: Inventory, surroundings: Surroundings) -> None:
-        self._experiments = experiments
+        self._experiments = {experiment.name: experiment for experiment in experiments}
+        self._steps = timeline(experiments)
         self._inventory = inventory
         self._world = surroundings
         self._sessions = {name: vantage.sessions for name, vantage in inventory.vantages.items()}
-        self._out: dict[str, Path] = {}  # experiment -> its lease
+        self._out: dict[str, Lease] = {}  # experiment -> its lease
+        self._injected = False
+        self._guard = surroundings.guard()
+        self._seen = Observations()
+        self._watch = Watch(surroundings.guard, lambda: self._seen.answering())
+        self._workers = ThreadPoolExecutor(MOST_FAULTS, "fault")
 
-    def run(self) -> tuple[Outcome, str]:
-        """Run all; return PASSED when nothing went wrong on the way (the judgement is somebody else's), and why not.
-
-        Whatever happens, every fault is reverted before this returns, or the outcome is REVERT_FAILED.
-        """
-        leases.sweep(self._world.record, self._world.lease_directory)
-        outcome, reason = Outcome.PASSED, ""
-        current = ""
+    def run(self) -> Ending:
+        """Run all. Whatever happens, every fault is reverted before this returns, or the outcome is REVERT_FAILED."""
+        ending, current = Ending(Outcome.PASSED), ""
+        self._watch.start()
         try:
-            if self._switched_off():
-                raise BlockedError(f"{self._switched_off()}; `vipchaos resume` allows new faults")
-            for experiment in self._experiments:
-                current = experiment.name
-                self._run_one(experiment)
+            self._check_switch()
+            for current, steps in groupby(self._steps, lambda step: step.experiment):
+                self._run_one(_Method(self._experiments[current]), list(steps))
         except _Ended as ended:
-            outcome, reason = ended.outcome, f"{current}: {ended}"
+            ending = Ending(ended.outcome, f"{current}: {ended}", ended.code)
+        except RefusedByGuardError as refused:
+            outcome = Outcome.ABORTED if self._injected else Outcome.BLOCKED
+            ending = Ending(outcome, f"{current}: {refused.refusal.words}", refused.refusal.reason)
         except BlockedError as blocked:
-            outcome, reason = Outcome.BLOCKED, f"{current}: {blocked}" if current else str(blocked)
+            outcome = Outcome.ABORTED if self._injected else Outcome.BLOCKED
+            ending = Ending(outcome, f"{current}: {blocked}" if current else str(blocked), "no_guard")
         finally:
+            self._watch.stop()
             left = [name for name in list(self._out) if not self._revert(name)]
-        if outcome is not Outcome.PASSED:
-            self._phase(current, "aborted", reason)
+            self._workers.shutdown()
+            self._guard.close()
+        if ending.outcome is not Outcome.PASSED:
+            self._phase(current, "aborted", ending.reason)
         if left:
-            return Outcome.REVERT_FAILED, f"faults of {', '.join(left)} are not proven reverted; their watchdogs go on"
-        return outcome, reason
+            words = f"faults of {', '.join(left)} are not proven reverted; the guard goes on"
+            return Ending(Outcome.REVERT_FAILED, words, "revert_failed")
+        return ending
 
-    def _run_one(self, experiment: Experiment) -> None:
-        self._phase(experiment.name, "gate", experiment.title)
-        steady = experiment.steady_state
-        self._steady(steady, steady.for_s, Outcome.BLOCKED)
-        if experiment.reverts is None:
-            self._inject(experiment)
-        else:
-            # After a failback the network is as it was before the failover.
-            steady = next(other.steady_state for other in self._experiments if other.name == experiment.reverts)
-            self._phase(experiment.name, "revert", f"the faults of {experiment.reverts}")
-            self._must_revert(experiment.reverts)
-        self._phase(experiment.name, "hold", f"{experiment.hold_s:g} s")
-        self._wait(experiment, experiment.hold_s)
-        if experiment.faults and not self._reverted_later(experiment):
-            self._phase(experiment.name, "revert")
-            self._must_revert(experiment.name)
-        if experiment.name not in self._out:
-            self._phase(experiment.name, "settle")
-            self._steady(steady, experiment.settle_s, Outcome.INCONCLUSIVE)
-        self._phase(experiment.name, "done")
-
-    def _reverted_later(self, experiment: Experiment) -> bool:
-        return any(other.reverts == experiment.name for other in self._experiments)
+    def _run_one(self, method: _Method, steps: Sequence[Step]) -> None:
+        name = method.experiment.name
+        for number, step in enumerate(steps):
+            first = number == 0 or steps[number - 1].kind is not step.kind
+            match step.kind:
+                case StepKind.GATE:
+                    self._phase(name, "gate", method.experiment.title)
+                    self._steady(method.experiment.steady_state, method.experiment.steady_state.for_s, Outcome.BLOCKED)
+                    method.began_ns = time.monotonic_ns()
+                case StepKind.ARM if first:
+                    self._arm(method)
+                    self._phase(name, "inject")
+                case StepKind.INJECT:
+                    self._wait(method, step.at_s - LEAD_S)
+                    self._inject(method, step)
+                case StepKind.HOLD:
+                    self._wait(method, step.at_s)
+                    self._phase(name, "hold", f"{method.experiment.hold_s:g} s")
+                case StepKind.REVERT:
+                    self._wait(method, step.at_s)
+                    self._end_of_fault(method, step, first)
+                case StepKind.SETTLE:
+                    self._wait(method, step.at_s)
+                    self._phase(name, "settle")
+                    to = settles_to(method.experiment, list(self._experiments.values()))
+                    self._steady(to, method.experiment.settle_s, Outcome.INCONCLUSIVE)
+                case StepKind.DONE:
+                    self._wait(method, step.at_s)
+                    self._proofs(method, list(method.injecting))
+                    self._phase(name, "done")
 
     def _steady(self, steady: SteadyState, for_s: float, otherwise: Outcome) -> None:
         """Wait until the steady state has been there for `for_s`; ends the run when it does not come."""
@@ -109,129 +154,135 @@ class Runner:
         while True:
             self._check_stop()
             now_s = time.monotonic()
-            why = self._world.observe().unsteady(steady, self._sessions)
+            why = self._see().unsteady(steady, self._sessions)
             if why:
                 since_s = now_s
             if now_s - since_s >= for_s:
                 return
             if now_s - began_s > limit_s:
-                raise _Ended(otherwise, f"no steady state within {limit_s:g} s: {why or 'it does not last'}")
+                why = f"no steady state within {limit_s:g} s: {why or 'it does not last'}"
+                raise _Ended(otherwise, why, "not_steady")
             time.sleep(POLL_S)
 
-    def _wait(self, experiment: Experiment, for_s: float) -> None:
-        """Wait, with the abort conditions watched."""
-        until_s = time.monotonic() + for_s
-        while time.monotonic() < until_s:
+    def _wait(self, method: _Method, until_s: float) -> None:
+        """Wait until `until_s` after the method began, with everything watched that may end the run."""
+        until_ns = method.began_ns + round(until_s * 1e9)
+        while (left_ns := until_ns - time.monotonic_ns()) > 0:
             self._check_stop()
-            reason = self._world.observe().abort_reason(experiment.abort)
+            if self._world.hurry:
+                return
+            reason = self._see().abort_reason(method.experiment.abort)
             if reason:
-                raise _Ended(Outcome.ABORTED, reason)
-            time.sleep(POLL_S)
+                raise _Ended(Outcome.ABORTED, reason, "abort_condition")
+            self._proofs(method, [name for name, work in method.injecting.items() if work.done()])
+            time.sleep(min(POLL_S, left_ns / 1e9))
+
+    def _see(self) -> Observations:
+        """Read what the probes have told until now. Only this thread reads; others look at what it has seen."""
+        self._seen = self._world.observe()
+        return self._seen
 
     def _check_stop(self) -> None:
-        reason = self._world.stop() or self._switched_off()
+        reason = self._world.stop()
         if reason:
-            raise _Ended(Outcome.ABORTED, reason)
-
-    def _switched_off(self) -> str:
+            raise _Ended(Outcome.ABORTED, reason, "stopped")
+        if self._watch.reason:
+            raise _Ended(Outcome.ABORTED, self._watch.reason, self._watch.code)
         reason = switch.reason(self._world.lease_directory)
-        return f"the kill switch is on: {reason}" if reason else ""
+        if reason:
+            raise _Ended(Outcome.ABORTED, f"the kill switch is on: {reason}", "kill_switch")
 
-    def _inject(self, experiment: Experiment) -> None:
-        """Arm, then inject every fault at its offset, then prove each."""
-        lease = self._arm(experiment)
-        began_s = time.monotonic()
-        faults = sorted(experiment.faults, key=lambda fault: fault.at_s)
-        priors = {fault.name: fault.prior for fault in lease.faults}
-        self._phase(experiment.name, "inject")
-        for fault in faults:
-            self._wait(experiment, began_s + fault.at_s - time.monotonic())
-            self._step(experiment, fault, lease.lease, FaultPhase.INJECTING)
-            reply = DRIVERS[fault.driver].inject(self._at(fault), fault.arguments, priors[fault.name])
-            self._step(experiment, fault, lease.lease, FaultPhase.INJECTED, reply.words)
-        for fault in faults:
-            self._prove(experiment, fault, lease)
+    def _check_switch(self) -> None:
+        reason = switch.reason(self._world.lease_directory)
+        if reason:
+            words = f"the kill switch is on: {reason}; `vipchaos resume` allows new faults"
+            raise _Ended(Outcome.BLOCKED, words, "kill_switch")
 
-    def _arm(self, experiment: Experiment) -> leases.Lease:
-        """Read the prior state of every target, put the lease on disk and its watchdog in place."""
-        name = f"{experiment.name}-{secrets.token_hex(3)}"
-        deadline_ns = time.monotonic_ns() + round(experiment.lease_s * 1e9)
-        leased = []
-        for fault in experiment.faults:
-            self._step(experiment, fault, name, FaultPhase.PLANNED, f"{fault.driver} at {fault.target}")
-            term = Term(f"{name}.{fault.name}", deadline_ns)
-            prior = DRIVERS[fault.driver].prior(self._at(fault), fault.arguments, term)
-            if prior is None:
-                raise BlockedError(f"{fault.name}: {fault.target} is already in the state of the fault, or unknown")
-            leased.append(
-                leases.LeasedFault(
-                    fault.name, fault.driver, self._inventory.hosts[fault.target], fault.arguments, prior
-                )
-            )
-        lease = leases.Lease(
-            lease=name,
-            run=self._world.run,
-            experiment=experiment.name,
-            deadline_ns=deadline_ns,
-            boot=leases.boot_id(),
-            guard_journal=str(self._world.run_directory / f"guard-{name}.db"),
-            faults=tuple(leased),
-        )
-        path = self._world.lease_directory / f"{name}.json"
-        leases.write(path, lease)
-        try:
-            watchdog.start(path)
-        except BlockedError:
-            path.unlink()
-            raise
-        self._out[experiment.name] = path
-        for fault in experiment.faults:
-            self._step(
-                experiment,
-                fault,
-                name,
-                FaultPhase.ARMED,
-                f"reverted after {experiment.lease_s:g} s at the latest",
-                experiment.lease_s,
-            )
-        return lease
+    def _arm(self, method: _Method) -> None:
+        """Have the guard give the lease of all faults of an experiment."""
+        experiment = method.experiment
+        asked = lease_for(experiment, self._inventory, self._world.run, self._world.run_directory, self._world.plan)
+        for fault in asked.faults:
+            self._step(asked, fault.name, FaultPhase.PLANNED, f"{fault.driver} at {fault.host.name}")
+        method.lease = self._guard.arm(asked, experiment.lease_s, self._see().answering())
+        self._out[experiment.name] = method.lease
+        self._watch.lease(method.lease)
+        until = f"reverted after {experiment.lease_s:g} s at the latest"
+        for fault in asked.faults:
+            self._step(asked, fault.name, FaultPhase.ARMED, until, lease_s=experiment.lease_s)
+        method.began_ns = time.monotonic_ns() + round(LEAD_S * 1e9)
 
-    def _prove(self, experiment: Experiment, fault: Fault, lease: leases.Lease) -> None:
-        prior = next(leased.prior for leased in lease.faults if leased.name == fault.name)
+    def _inject(self, method: _Method, step: Step) -> None:
+        """Hand one injection over to the guard, for its planned instant; its proof follows on the same thread."""
+        at_ns = method.began_ns + round(step.at_s * 1e9)
+        answering, lease = self._see().answering(), method.lease
+        assert lease is not None
+        self._step(lease, step.fault, FaultPhase.INJECTING, planned_ns=at_ns)
+        self._injected = True
+
+        def work() -> None:
+            guard = self._world.guard()
+            try:
+                done = guard.inject(lease.lease, step.fault, at_ns, answering)
+                self._world.record(done.step(lease, step.fault))
+                self._prove(lease, step.fault, guard)
+            finally:
+                guard.close()
+
+        method.injecting[step.fault] = self._workers.submit(work)
+
+    def _prove(self, lease: Lease, fault: str, guard: Guarding) -> None:
         until_s = time.monotonic() + PROVE_WITHIN_S
         while True:
-            out, seen = DRIVERS[fault.driver].is_out(self._at(fault), fault.arguments, prior)
+            out, seen = guard.prove(lease.lease, fault)
             if out:
-                self._step(experiment, fault, lease.lease, FaultPhase.PROVEN, seen)
+                self._step(lease, fault, FaultPhase.PROVEN, seen)
+                self._watch.fault(lease, fault)
                 return
             if time.monotonic() > until_s:
-                self._step(experiment, fault, lease.lease, FaultPhase.NOT_PROVEN, seen)
-                raise _Ended(Outcome.INCONCLUSIVE, f"{fault.name} is not proven injected: {seen}")
+                self._step(lease, fault, FaultPhase.NOT_PROVEN, seen)
+                raise _Ended(Outcome.INCONCLUSIVE, f"{fault} is not proven injected: {seen}", "not_proven")
             time.sleep(POLL_S)
 
-    def _must_revert(self, name: str) -> None:
-        if not self._revert(name):
-            raise _Ended(Outcome.REVERT_FAILED, f"the faults of {name} are not proven reverted")
+    def _proofs(self, method: _Method, faults: Sequence[str]) -> None:
+        """Wait for the injection and proof of these faults; raises what ended them."""
+        for fault in faults:
+            work = method.injecting.pop(fault, None)
+            if work is not None:
+                work.result()
 
-    def _revert(self, name: str) -> bool:
-        done = leases.release(self._out[name], self._world.record, REVERT_WITHIN_S)
-        if done:
-            del self._out[name]
+    def _end_of_fault(self, method: _Method, step: Step, first: bool) -> None:
+        """Revert a fault by itself in its time, or with others at the end, or an earlier experiment's now."""
+        experiment = method.experiment
+        owner = experiment.reverts or experiment.name
+        self._proofs(method, [step.fault])
+        if first and (experiment.reverts or step.at_s >= experiment.method_s):
+            words = f"the faults of {experiment.reverts}" if experiment.reverts else ""
+            self._phase(experiment.name, "revert", words)
+        if not self._revert(owner, step.fault):
+            words = f"{step.fault} of {owner} is not proven reverted"
+            raise _Ended(Outcome.REVERT_FAILED, words, "revert_failed")
+
+    def _revert(self, owner: str, fault: str = "") -> bool:
+        """Revert one fault of an experiment, or all that are left of it."""
+        lease = self._out.get(owner)
+        if lease is None:
+            return True
+        faults = [fault] if fault else [each.name for each in lease.faults]
+        left = tuple(each for each in lease.faults if each.name not in faults)
+        self._watch.forget(lease, faults)
+        done = self._guard.release(lease.lease, self._world.record, REVERT_WITHIN_S, faults)
+        if done and left:
+            self._out[owner] = replace(lease, faults=left)
+        elif done:
+            del self._out[owner]
         return done
-
-    def _at(self, fault: Fault) -> Target:
-        return at(self._inventory.hosts[fault.target])
 
     def _phase(self, experiment: str, phase: str, detail: str = "") -> None:
         self._world.record(ExperimentPhase(time.monotonic_ns(), experiment, phase, detail))
 
     def _step(
-        self,
-        experiment: Experiment,
-        fault: Fault,
-        lease: str,
-        phase: FaultPhase,
-        detail: str = "",
-        lease_s: float = 0.0,
+        self, lease: Lease, fault: str, phase: FaultPhase, detail: str = "", lease_s: float = 0.0, planned_ns: int = 0
     ) -> None:
-        self._world.record(FaultStep(time.monotonic_ns(), experiment.name, fault.name, lease, phase, detail, lease_s))
+        now_ns = time.monotonic_ns()
+        self._world.record(FaultStep(now_ns, lease.experiment, fault, lease.lease, phase, detail, lease_s, planned_ns))

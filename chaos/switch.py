@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chaos import lease as leases
 from chaos.told import told
 from core.records import FaultStep
+from store.audit import Audit, AuditError, audit_file
 
 NAME = "stopped"
 
@@ -35,6 +38,7 @@ def stop(why: str, record: leases.Recorder, directory: Path = leases.DIRECTORY, 
     new = directory.parent / f".{NAME}.{os.getpid()}"
     new.write_text(json.dumps({"reason": why}))
     new.rename(directory.parent / NAME)
+    _audit("stopped", {"reason": why})
     return _release(leases.unfinished(directory), record, give_up_s)
 
 
@@ -66,4 +70,11 @@ def resume(directory: Path = leases.DIRECTORY) -> bool:
         (directory.parent / NAME).unlink()
     except FileNotFoundError:
         return False
+    _audit("resumed", {})
     return True
+
+
+def _audit(what: str, values: Mapping[str, object]) -> None:
+    """Put it into the audit; one that cannot be written stops no kill switch."""
+    with contextlib.suppress(AuditError):
+        Audit(audit_file()).add(time.time_ns(), f"uid {os.getuid()}", what, values)

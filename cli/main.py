@@ -18,6 +18,8 @@ COMMANDS = {
     "leases": ("cli.leases", "List the faults that are out, and until when."),
     "stop": ("cli.leases", "Kill switch: revert everything, block new faults."),
     "resume": ("cli.leases", "Allow new faults again."),
+    "guard": ("cli.guard", "Hold the leases of this machine as a service."),
+    "audit": ("cli.audit", "List who asked for which fault; verify that the list is whole."),
     "runs": ("cli.runs", "List the runs."),
     "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
     "evidence": ("cli.evidence", "List the packets kept around outages and drops."),

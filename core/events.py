@@ -110,13 +110,20 @@ class Event:
     full_convergence_ns: int | None
 
 
+def _injected(steps: Sequence[FaultStep]) -> list[int]:
+    """Return when faults were injected: when their command was started; where only the order for it is known, that."""
+    began = {step.fault: step.began_ns for step in steps if step.phase is FaultPhase.INJECTED and step.began_ns}
+    asked = [step for step in steps if step.phase is FaultPhase.INJECTING]
+    return [began.get(step.fault) or step.planned_ns or step.t_ns for step in asked]
+
+
 def events(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> tuple[Event, ...]:
     """Return the events of a run, in order of time; `records` are sorted by time."""
     steps = [record for record in records if isinstance(record, FaultStep)]
     starts: list[tuple[int, Experiment, str, str, bool]] = []
     for experiment in experiments:
         mine = [step for step in steps if step.experiment == (experiment.reverts or experiment.name)]
-        injected = [step.t_ns for step in mine if step.phase is FaultPhase.INJECTING]
+        injected = _injected(mine)
         reverting = [step.t_ns for step in mine if step.phase is FaultPhase.REVERTING]
         if experiment.faults and injected:
             seen = {step.fault for step in mine if step.phase is FaultPhase.PROVEN}

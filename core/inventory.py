@@ -78,12 +78,22 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Announces:
+    """How to see that a site announces the VIP: `command`, run at host `host`, ends with 0 and says `shows`."""
+
+    host: str
+    command: tuple[str, ...]
+    shows: str
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A data centre that announces the VIP."""
+    """A data centre that announces the VIP. Without `announces`, only answers from it tell that it does."""
 
     name: str
     nat_pool: NatPool
     nodes: tuple[Node, ...]
+    announces: Announces | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +128,7 @@ class Inventory:
     vantages: Mapping[str, Vantage]
     hosts: Mapping[str, Host]
     allowed_targets: frozenset[str]
+    survivors: int = 1
 
     def site_of_nat_address(self, address: Address) -> Site | None:
         """Return the site whose NAT pool holds `address`, or None. By prefix, never by equality."""

@@ -6,6 +6,7 @@ import re
 
 from core.inventory import (
     Address,
+    Announces,
     Host,
     Inventory,
     Mode,
@@ -120,12 +121,25 @@ def _sites(reader: Reader, hosts: dict[str, Host]) -> dict[str, Site]:
     homes: dict[str, str] = {}
     shown: dict[Address, str] = {}
     for name, site in section.named_sections() if section else ():
-        site.only("nat_pool", "nodes")
+        site.only("nat_pool", "nodes", "announces")
         pool = _pool(site, name, pools)
         nodes = _nodes(site, name, hosts, homes, shown)
         if pool is not None:
-            sites[name] = Site(name, pool, tuple(nodes))
+            sites[name] = Site(name, pool, tuple(nodes), _announces(site, hosts))
     return sites
+
+
+def _announces(site: Reader, hosts: dict[str, Host]) -> Announces | None:
+    if not site.has("announces"):
+        return None
+    section = site.section("announces", "a mapping with host, command and shows")
+    if section is None:
+        return None
+    section.only("host", "command", "shows")
+    host = section.choice("host", hosts, "host of the inventory")
+    command = tuple(word for _, word in section.words("command", "a list: a program and its arguments"))
+    shows = section.text("shows", "text that the command prints while the site announces the VIP")
+    return Announces(host, command, shows) if host and command and shows else None
 
 
 def _pool(site: Reader, site_name: str, pools: list[tuple[str, str, Network]]) -> NatPool | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.caps_reader import read_caps
 from core.errors import ConfigError
 from core.experiment import Experiment
 from core.experiment_reader import read_experiment
 from core.inventory import Inventory
 from core.inventory_reader import read_inventory
+from core.rails import Caps
 from core.yaml_nodes import LARGEST_BYTES, Problems, parse
 
 
@@ -48,6 +50,17 @@ def parse_inventory(text: str, source: str) -> Inventory:
     if inventory is None:
         raise AssertionError("no inventory and no problem")
     return inventory
+
+
+def load_caps(path: Path) -> Caps:
+    """Return the caps in a guard's own file. Raises ConfigError."""
+    problems = Problems(str(path))
+    root = parse(read_text(path), problems)
+    caps = read_caps(root, problems) if root is not None else None
+    problems.raise_if_any()
+    if caps is None:
+        raise AssertionError("no caps and no problem")
+    return caps
 
 
 def load_experiments(paths: Sequence[Path], inventory: Inventory) -> tuple[Experiment, ...]:

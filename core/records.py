@@ -53,6 +53,7 @@ class FaultPhase(enum.StrEnum):
     REVERTED = "reverted"
     REVERT_PROVEN = "revert_proven"
     REVERT_FAILED = "revert_failed"
+    DRY_RUN = "dry_run"  # what would have been done
 
 
 class Outcome(enum.StrEnum):
@@ -94,7 +95,11 @@ class ExperimentPhase:
 
 @dataclass(frozen=True, slots=True)
 class FaultStep:
-    """One step of one fault: what was done and what was seen (command, reply)."""
+    """One step of one fault: what was done and what was seen (command, reply).
+
+    `planned_ns`: of INJECTING, the instant that the fault is asked for. `began_ns`: of INJECTED, when its command was
+    started; `t_ns` is then when it had ended, and the effect is between the two.
+    """
 
     t_ns: int
     experiment: str
@@ -103,16 +108,19 @@ class FaultStep:
     phase: FaultPhase
     detail: str = ""
     lease_s: float = 0.0
+    planned_ns: int = 0
+    began_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """Last record of a run that was not killed."""
+    """Last record of a run that was not killed. `reason_code`: of a refusal, for programs (see `core.refusals`)."""
 
     t_ns: int
     wall_ns: int
     outcome: Outcome
     reason: str = ""
+    reason_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

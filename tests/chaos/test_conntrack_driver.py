@@ -14,6 +14,7 @@ from chaos.driver import NOTHING_TO_REVERT, Term
 from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.inventory import Host
+from core.lease import Lease, LeasedFault
 from core.records import FaultPhase, FaultStep
 
 DRIVER = DRIVERS["conntrack"]
@@ -84,10 +85,10 @@ def test_its_lease_has_nothing_to_put_back(node: Host, tmp_path: Path, injected:
         assert DRIVER.inject(at(node), arguments, prior).code == 0
     assert DRIVER.revert(at(node), arguments, prior) is NOTHING_TO_REVERT
     steps: list[FaultStep] = []
-    fault = leases.LeasedFault("flush", "conntrack", node, arguments, prior)
+    fault = LeasedFault("flush", "conntrack", node, arguments, prior)
     leases.write(
         tmp_path / "one.json",
-        leases.Lease("one", "run", "exp", time.monotonic_ns(), leases.boot_id(), str(tmp_path / "g.db"), (fault,)),
+        Lease("one", "run", "exp", time.monotonic_ns(), leases.boot_id(), str(tmp_path / "g.db"), (fault,)),
     )
     assert leases.release(tmp_path / "one.json", steps.append, 5)
     assert [step.phase for step in steps] == [FaultPhase.REVERTING, FaultPhase.REVERTED, FaultPhase.REVERT_PROVEN]

@@ -15,6 +15,7 @@ from chaos.driver import NOTHING_TO_REVERT, Term
 from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.inventory import Host
+from core.lease import Lease, LeasedFault
 from core.records import FaultPhase, FaultStep
 from tests.waiting import wait_for
 
@@ -129,10 +130,10 @@ def test_sessions_are_shut_and_their_lease_is_released(
     wait_for(lambda: sum(holder.poll() is not None for holder in holders) == 2, 5)
     assert DRIVER.revert(target, arguments, prior) is NOTHING_TO_REVERT
     steps: list[FaultStep] = []
-    fault = leases.LeasedFault("shut", "haproxy", host, arguments, prior)
+    fault = LeasedFault("shut", "haproxy", host, arguments, prior)
     leases.write(
         tmp_path / "one.json",
-        leases.Lease("one", "run", "exp", time.monotonic_ns(), leases.boot_id(), str(tmp_path / "g.db"), (fault,)),
+        Lease("one", "run", "exp", time.monotonic_ns(), leases.boot_id(), str(tmp_path / "g.db"), (fault,)),
     )
     assert leases.release(tmp_path / "one.json", steps.append, 5)
     assert [step.phase for step in steps] == [FaultPhase.REVERTING, FaultPhase.REVERTED, FaultPhase.REVERT_PROVEN]

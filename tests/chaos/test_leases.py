@@ -10,99 +10,99 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from chaos import lease as leases
-from chaos import watchdog
 from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.inventory import Host
 from core.records import FaultPhase, FaultStep
 from store.journal import read_journal
+from tests.chaos.guarding import ANSWERING, asked, guarded, out, processes
 from tests.waiting import wait_for
 
 LEASE_S = 1.5
 TERM = Term("one.fault", 0)
 CONTROLLER = """
-import sys, time
+import json, sys, time
 from pathlib import Path
-from chaos import lease as leases, watchdog
-from chaos.drivers import DRIVERS
-from chaos.transport import at
-path, stop_at = Path(sys.argv[1]), sys.argv[2]
+from chaos import lease as leases
+from chaos.guard.client import GuardClient
+directory, asked, stop_at = Path(sys.argv[1]), leases.from_body(json.loads(sys.argv[2])), sys.argv[3]
 def reached(step):
     if step == stop_at:
         print(step, flush=True)
         time.sleep(60)
-lease = leases.read(path)
-watchdog.start(path)
+guard = GuardClient(directory, Path("/none"))
+lease = guard.arm(asked, 30, ["dc1", "dc2"])
 reached("armed")
 for number, fault in enumerate(lease.faults):
-    DRIVERS[fault.driver].inject(at(fault.host), fault.arguments, fault.prior)
+    guard.inject(lease.lease, fault.name, 0, ["dc1", "dc2"])
     reached(f"injected {number}")
-fault = lease.faults[-1]
-DRIVERS[fault.driver].revert(at(fault.host), fault.arguments, fault.prior)
-reached("reverting")
+guard.release(lease.lease, lambda step: None, 5, [lease.faults[-1].name])
+reached("one reverted")
 """
 
 
 def make(host: Host, tmp_path: Path, lease_s: float = LEASE_S) -> Path:
-    faults = tuple(leases.LeasedFault(name, "link", host, {"interface": name}, {}) for name in ("left", "right"))
+    """A lease on disk that no guard knows of."""
     deadline_ns = time.monotonic_ns() + round(lease_s * 1e9)
-    journal = str(tmp_path / "guard.db")
     path = tmp_path / "leases" / "one.json"
-    leases.write(path, leases.Lease("one", "run", "exp", deadline_ns, leases.boot_id(), journal, faults))
+    leases.write(path, replace(asked(host, tmp_path), deadline_ns=deadline_ns, boot=leases.boot_id()))
     return path
 
 
-def out(host: Host, interface: str) -> bool | None:
-    return DRIVERS["link"].is_out(at(host), {"interface": interface}, {})[0]
+def inject(host: Host, *links: str) -> None:
+    for link in links:
+        DRIVERS["link"].inject(at(host), {"interface": link}, {})
 
 
-@pytest.mark.parametrize("step", ["armed", "injected 0", "injected 1", "reverting"])
+@pytest.mark.parametrize("step", ["armed", "injected 0", "injected 1", "one reverted"])
 def test_kill_9_of_the_controller_at_each_step(host: Host, tmp_path: Path, step: str) -> None:
-    path = make(host, tmp_path)
-    deadline_ns = leases.read(path).deadline_ns
-    with subprocess.Popen([sys.executable, "-c", CONTROLLER, str(path), step], stdout=subprocess.PIPE) as controller:
+    """Its lease is for 30 s, but a controller that has gone will never revert: the guard does it at once."""
+    path = tmp_path / "leases" / "one.json"
+    ask = json.dumps(asdict(asked(host, tmp_path)))
+    argv = [sys.executable, "-c", CONTROLLER, str(path.parent), ask, step]
+    with guarded(path.parent), subprocess.Popen(argv, stdout=subprocess.PIPE) as controller:
         assert controller.stdout is not None
         assert controller.stdout.readline().decode().strip() == step
         if step == "injected 1":
-            assert out(host, "left")
-            assert out(host, "right")
+            assert out(host) == {"left": True, "right": True}
         controller.send_signal(signal.SIGKILL)
-    wait_for(lambda: not path.exists(), LEASE_S + 2)
-    assert (out(host, "left"), out(host, "right")) == (False, False)
-    assert time.monotonic_ns() < deadline_ns + 2_000_000_000
-    assert list(path.parent.iterdir()) == []
-    records, _ = read_journal(tmp_path / "guard.db")
+        controller.wait()
+        wait_for(lambda: not path.exists(), 3)
+        assert out(host) == {"left": False, "right": False}
+        wait_for(lambda: list(path.parent.iterdir()) == [])
+    records, _ = read_journal(tmp_path / "guard-one.db")
     steps = [(record.fault, record.phase) for record in records if isinstance(record, FaultStep)]
     proven = [fault for fault, phase in steps if phase is FaultPhase.REVERT_PROVEN]
-    assert proven == ["right", "left"], "in reverse order, each proven"
+    assert proven == (["left"] if step == "one reverted" else ["right", "left"]), "in reverse order, each proven"
 
 
-def test_the_watchdog_ignores_what_stops_a_controller(host: Host, tmp_path: Path) -> None:
-    path = make(host, tmp_path)
-    watchdog.start(path)
-    found = subprocess.run(["pgrep", "-f", f"chaos.watchdog {path}"], capture_output=True, text=True, check=True)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        os.kill(int(found.stdout), number)
-    DRIVERS["link"].inject(at(host), {"interface": "left"}, {})
-    wait_for(lambda: not path.exists(), LEASE_S + 2)
-    assert out(host, "left") is False
+def test_the_guard_of_a_run_ignores_what_stops_a_controller(host: Host, tmp_path: Path) -> None:
+    directory = tmp_path / "leases"
+    with guarded(directory) as guard:
+        guard.arm(asked(host, tmp_path), LEASE_S, ANSWERING)
+        for pid in processes(directory):
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                os.kill(pid, number)
+        guard.inject("one", "left", 0, ANSWERING)
+        wait_for(lambda: not leases.unfinished(directory), LEASE_S + 2)
+        assert out(host)["left"] is False
 
 
 def test_released_in_time_and_released_twice(host: Host, tmp_path: Path) -> None:
     path = make(host, tmp_path, 30)
-    watchdog.start(path)
-    DRIVERS["link"].inject(at(host), {"interface": "left"}, {})
+    inject(host, "left")
     steps: list[FaultStep] = []
     assert leases.release(path, steps.append, 5)
-    assert out(host, "left") is False
+    assert out(host)["left"] is False
     assert [step.phase for step in steps if step.fault == "left"] == [
         FaultPhase.REVERTING,
         FaultPhase.REVERTED,
@@ -111,8 +111,18 @@ def test_released_in_time_and_released_twice(host: Host, tmp_path: Path) -> None
     count = len(steps)
     assert leases.release(path, steps.append, 5)
     assert len(steps) == count
-    pattern = f"chaos.watchdog {path}"
-    wait_for(lambda: subprocess.run(["pgrep", "-f", pattern], capture_output=True, check=False).returncode == 1)
+
+
+def test_one_of_several_is_released_and_the_rest_stays(host: Host, tmp_path: Path) -> None:
+    path = make(host, tmp_path, 30)
+    inject(host, "left", "right")
+    assert leases.release(path, lambda _: None, 5, ["left"])
+    assert out(host) == {"left": False, "right": True}
+    assert [fault.name for fault in leases.read(path).faults] == ["right"]
+    assert leases.release(path, lambda _: None, 5, ["left"]), "it is gone already"
+    assert leases.release(path, lambda _: None, 5)
+    assert out(host) == {"left": False, "right": False}
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_revert_that_fails_is_told_and_tried_again(host: Host, tmp_path: Path) -> None:
@@ -128,14 +138,18 @@ def test_a_revert_that_fails_is_told_and_tried_again(host: Host, tmp_path: Path)
     assert path.exists()
 
 
-def test_sweep_reverts_what_is_over_and_leaves_the_rest(host: Host, tmp_path: Path) -> None:
+def test_one_that_is_tried_without_end_is_in_no_others_way(host: Host, tmp_path: Path) -> None:
+    """While one party tries again and again, another may revert the lease as soon as that is possible."""
     path = make(host, tmp_path, 30)
-    DRIVERS["link"].inject(at(host), {"interface": "right"}, {})
-    assert leases.sweep(lambda _: None, path.parent) == 0
-    assert out(host, "right")
-    leases.write(path, replace(leases.read(path), boot="another boot"))
-    assert leases.sweep(lambda _: None, path.parent) == 1
-    assert out(host, "right") is False
+    inject(host, "right")
+    subprocess.run(["ip", "-n", host.target, "link", "set", "left", "name", "away"], check=True)
+    trying = threading.Thread(target=leases.release, args=(path, lambda _: None, None))
+    trying.start()
+    wait_for(lambda: out(host)["right"] is False)
+    subprocess.run(["ip", "-n", host.target, "link", "set", "away", "name", "left"], check=True)
+    assert leases.release(path, lambda _: None, 2)
+    trying.join(10)
+    assert not trying.is_alive()
 
 
 def test_a_damaged_lease_is_told(tmp_path: Path) -> None:
@@ -162,9 +176,10 @@ def test_a_command_that_cannot_run_is_an_answer() -> None:
 @pytest.mark.parametrize("place", ["gone/guard.db", "file/guard.db"])
 def test_a_journal_that_cannot_be_written_is_in_no_reverts_way(host: Host, tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
-    path = make(host, tmp_path)
-    leases.write(path, replace(leases.read(path), guard_journal=str(tmp_path / place)))
-    watchdog.start(path)
-    DRIVERS["link"].inject(at(host), {"interface": "left"}, {})
-    wait_for(lambda: not path.exists(), LEASE_S + 3)
-    assert out(host, "left") is False
+    directory = tmp_path / "leases"
+    with guarded(directory) as guard:
+        guard.arm(replace(asked(host, tmp_path), guard_journal=str(tmp_path / place)), LEASE_S, ANSWERING)
+        guard.inject("one", "left", 0, ANSWERING)
+        assert out(host)["left"]
+        wait_for(lambda: not leases.unfinished(directory), LEASE_S + 3)
+        assert out(host)["left"] is False

@@ -44,17 +44,30 @@ class World:
         return seen.at(now_ns)
 
     def run(self, *experiments: Experiment) -> tuple[Outcome, str]:
-        found = load_inventory(ROOT / "experiments" / "lab.yaml")
-        inventory: Inventory = replace(found, hosts={"box": self.host})
+        return self.end(*experiments)[:2]
+
+    def end(self, *experiments: Experiment, dry: bool = False) -> tuple[Outcome, str, str]:
+        directory = self.directory / "leases"
+        dry_guard = DryGuard(self.records.append, Caps())
         surroundings = Surroundings(
             observe=self.observe,
             record=self.records.append,
             stop=lambda: self.stop,
             run="test",
             run_directory=self.directory,
-            lease_directory=self.directory / "leases",
+            lease_directory=directory,
+            guard=(lambda: dry_guard) if dry else (lambda: GuardClient(directory, directory / "no-caps.yaml")),
+            hurry=dry,
         )
-        return Runner(experiments, inventory, surroundings).run()
+        ended = Runner(experiments, self.inventory(), surroundings).run()
+        return ended.outcome, ended.reason, ended.reason_code
+
+    def inventory(self) -> Inventory:
+        """The lab's, with the test's own box; dc2 announces as long as the file `announced` says so."""
+        found = load_inventory(ROOT / "experiments" / "lab.yaml")
+        look = Announces("box", ("cat", str(self.directory / "announced")), "vip")
+        sites = {name: replace(site, announces=look if name == "dc2" else None) for name, site in found.sites.items()}
+        return replace(found, hosts={"box": self.host}, sites=sites)
 
     def steps(self) -> list[tuple[str, FaultPhase]]:
         return [(record.fault, record.phase) for record in self.records if isinstance(record, FaultStep)]
@@ -67,18 +80,25 @@ class World:
         return {name: DRIVERS["link"].is_out(run, {"interface": name}, {})[0] for name in ("left", "right")}
 
     def nothing_left(self) -> bool:
-        return self.out() == {"left": False, "right": False} and not list((self.directory / "leases").glob("*"))
+        return out(self.host) == {"left": False, "right": False} and not list((self.directory / "leases").glob("*"))
 
 
 @pytest.fixture
-def world(host: Host, tmp_path: Path) -> World:
+def world(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("VIPCHAOS_HOME", str(tmp_path / "home"))
+    (tmp_path / "announced").write_text("vip\n")
     (tmp_path / "leases").mkdir()
-    return World(host, tmp_path)
+    yield World(host, tmp_path)
+    gone(tmp_path / "leases")
 
 
-def experiment(name: str = "cut", *interfaces: str, reverts: str | None = None, hold_s: float = 0.2) -> Experiment:
-    faults = tuple(Fault(link, "link", "box", {"interface": link}, 0.0) for link in interfaces)
-    return Experiment(name, name, STEADY, faults, reverts, hold_s, 20.0, 0.1, (), (Abort(("c1",), 0.2, 3.0),), "x")
+def cut(link: str, at_s: float = 0.0, hold_s: float | None = None, takes: tuple[str, ...] = ()) -> Fault:
+    return Fault(link, "link", "box", {"interface": link}, at_s, hold_s, takes)
+
+
+def experiment(name: str = "cut", *faults: str | Fault, reverts: str | None = None, hold_s: float = 0.2) -> Experiment:
+    made = tuple(fault if isinstance(fault, Fault) else cut(fault) for fault in faults)
+    return Experiment(name, name, STEADY, made, reverts, hold_s, 20.0, 0.1, (), (Abort(("c1",), 0.2, 3.0),), "x")
 
 
 def test_armed_before_injected_proven_and_reverted(world: World) -> None:
@@ -121,7 +141,7 @@ def test_a_failback_reverts_what_the_failover_left_out(world: World) -> None:
     def record(fact: Record) -> None:
         append(fact)
         if isinstance(fact, ExperimentPhase) and fact.phase in ("done", "gate"):
-            seen.append(world.out())
+            seen.append(out(world.host))
 
     world.records = _Spy(record)
     both = (experiment("cut", "right"), experiment("back", reverts="cut"))
@@ -150,11 +170,11 @@ def test_a_target_that_is_out_already_blocks(world: World) -> None:
     assert outcome is Outcome.BLOCKED
     assert "already in the state of the fault" in reason
     assert FaultPhase.INJECTING not in [phase for _, phase in world.steps()]
-    assert world.out()["left"] is True, "somebody else's fault is not ours to revert"
+    assert out(world.host)["left"] is True, "somebody else's fault is not ours to revert"
 
 
 def test_an_abort_condition_reverts_at_once(world: World) -> None:
-    world.steady = lambda: world.out() == {"left": False, "right": False}
+    world.steady = lambda: out(world.host) == {"left": False, "right": False}
     began_s = time.monotonic()
     outcome, reason = world.run(experiment("cut", "left", hold_s=15))
     assert outcome is Outcome.ABORTED
@@ -208,9 +228,9 @@ def test_the_kill_switch_ends_a_run_and_blocks_the_next(world: World) -> None:
     def record(fact: Record) -> None:
         append(fact)
         if isinstance(fact, ExperimentPhase) and fact.phase == "hold":
-            assert world.out() == {"left": True, "right": True}
+            assert out(world.host) == {"left": True, "right": True}
             assert switch.stop("real outage", told.append, world.directory / "leases") == []
-            assert world.out() == {"left": False, "right": False}
+            assert out(world.host) == {"left": False, "right": False}
 
     world.records = _Spy(record)
     outcome, reason = world.run(experiment("cut", "left", "right", hold_s=15))
