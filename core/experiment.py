@@ -17,13 +17,19 @@ class Sessions(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One failure to inject: driver and its arguments, at `at_s` after the method began."""
+    """One failure to inject: driver and its arguments, at `at_s` after the method began.
+
+    It is reverted `hold_s` later, or with None at the end of the experiment's hold. `takes` are the names of the
+    nodes and sites that it takes out of service; of a site, its announcement of the VIP.
+    """
 
     name: str
     driver: str
     target: str
     arguments: Mapping[str, str | int | float | bool | tuple[str, ...]]
     at_s: float
+    hold_s: float | None = None
+    takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +67,11 @@ class Abort:
 class Experiment:
     """One experiment file.
 
-    Either `faults` are injected and held for `hold_s`, or `reverts` names an earlier experiment of the
-    same list whose faults are still out and are reverted now (a failback as an event of its own).
-    `lease_s` bounds how long the faults may stay, whatever happens to the controller. Where a later
-    experiment of the list reverts this one, the faults stay out at its end.
+    Either `faults` are injected and held for `hold_s` after the last injection, or `reverts` names an earlier
+    experiment of the same list whose faults are still out and are reverted now (a failback as an event of its own).
+    `lease_s` bounds how long the faults may stay, whatever happens to the controller. Where a later experiment of the
+    list reverts this one, the faults stay out at its end. `together` says that they may be out while those of another
+    run at the same VIP are.
     """
 
     name: str
@@ -78,3 +85,9 @@ class Experiment:
     expectations: tuple[Expectation, ...]
     abort: tuple[Abort, ...]
     source: str
+    together: bool = False
+
+    @property
+    def method_s(self) -> float:
+        """How long after the method began its hold is over, in seconds."""
+        return max((fault.at_s for fault in self.faults), default=0.0) + self.hold_s
