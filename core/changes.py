@@ -10,11 +10,13 @@ from core.inventory import Inventory
 from core.moves import Scene, moves, named
 from core.names import SHOWN, TOGETHER_NS, Change, Name, bursts
 from core.records import Record
-from core.stays import SlotHistory, gather, returns, short_lives, shown
+from core.stays import SlotHistory, gather, lasting, returns, short_lives, shown
 
 RETURNS = 2
 """One return of a session may be a failover and its failback; more of them are packets that go both ways."""
 SHORT_LIVES = 3
+ASKED_AGAIN_NS = 2_500_000_000
+"""Within so long every session that answers has been asked for its pool twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def _of_vantage(scene: Scene) -> list[Change]:
     found += named(scene, [move for slot in slots.values() for move in moves(slot) if free(move.t_ns)])
     odd: defaultdict[tuple[Name, tuple[str, ...]], list[_Sign]] = defaultdict(list)
     for number, slot in sorted(slots.items()):
-        for sign in (*_asymmetric(slot, scene.inventory), *_gray(number, slot, scene.inventory)):
+        for sign in (*_asymmetric(slot, scene), *_gray(number, slot, scene.inventory)):
             if free(sign.t_ns):
                 odd[sign.names[0], tuple(sorted(sign.places))].append(sign)
     for (name, places), signs in sorted(odd.items()):
@@ -180,13 +182,18 @@ def _reset_at_once(number: int, slot: SlotHistory) -> list[_Sign]:
 # --- odd states -----------------------------------------------------------------------------------------------
 
 
-def _asymmetric(slot: SlotHistory, inventory: Inventory) -> list[_Sign]:
-    """The flow goes through one site's node, and the server sees an address of another site's pool."""
-    of_pool = {site.nat_pool.name: site.name for site in inventory.sites.values()}
+def _asymmetric(slot: SlotHistory, scene: Scene) -> list[_Sign]:
+    """The flow goes through one site's node, and the server sees an address of another site's pool.
+
+    The path is seen at once and the pool is asked once a second: what one session shows of the two must stay so for
+    longer than that, or it was only on its way from the one site to the other.
+    """
+    of_pool = {site.nat_pool.name: site.name for site in scene.inventory.sites.values()}
     return [
         _Sign(stay.since_ns, stay.slot, frozenset({f"{stay.site}'s {stay.node} with {stay.pool}"}), (Name.ASYMMETRIC,))
-        for stay in slot.stays
+        for stay, until_ns in lasting(slot, scene.end_ns)
         if stay.node and stay.site and of_pool.get(stay.pool, stay.site) != stay.site
+        if until_ns - stay.since_ns >= ASKED_AGAIN_NS
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -81,6 +81,14 @@ class History:
     def saw(self, nodes: frozenset[str], after_ns: int, until_ns: int) -> bool:
         """Whether a path trace of an answered session has shown one of `nodes` after one instant, before another."""
         return any(after_ns < t_ns < until_ns and nodes & counts.keys() for t_ns, counts in self.seen)
+
+
+def lasting(slot: SlotHistory, end_ns: int) -> Iterator[tuple[Stay, int]]:
+    """Yield each stay of a slot with when it ended: at the next, at the drop of its session, or at `end_ns`."""
+    following = [stay.since_ns for stay in slot.stays[1:]]
+    for stay, until_ns in zip(slot.stays, [*following, end_ns], strict=True) if slot.stays else ():
+        dropped = [drop.t_ns for drop in slot.drops if drop.session == stay.session and drop.t_ns >= stay.since_ns]
+        yield stay, min([until_ns, *dropped])
 
 
 def gather(records: Sequence[Record]) -> dict[str, History]:

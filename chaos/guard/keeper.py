@@ -85,6 +85,7 @@ def keep(arguments: argparse.Namespace, door: socket.socket) -> int:
     """Start the guard, and start it anew as often as it dies; return when it has ended in order."""
     if arguments.keep is not None:
         # Not our child, so how it ends cannot be told: a new one will see whether there is anything to guard.
+        _pass_on(arguments, arguments.keep)
         with contextlib.suppress(ProcessLookupError):
             select.select([os.pidfd_open(arguments.keep)], [], [])
     while True:
@@ -93,12 +94,25 @@ def keep(arguments: argparse.Namespace, door: socket.socket) -> int:
         if not child:
             return _guard_here(arguments, door, mine)
         os.close(mine)
+        _pass_on(arguments, child)
         if arguments.ready is not None:
             os.close(arguments.ready)
             arguments.ready = None
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
             return 0
         time.sleep(AGAIN_AFTER_S)
+
+
+def _pass_on(arguments: argparse.Namespace, pid: int) -> None:
+    """Let the guard have the signals that stop one that stays; the others are ignored."""
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    if arguments.stays:
+        for number in STOPS:
+            signal.signal(number, pass_on)
 
 
 def _guard_here(arguments: argparse.Namespace, door: socket.socket, keeper: int) -> int:

@@ -201,14 +201,10 @@ def test_one_that_stays_reverts_everything_when_it_is_stopped(host: Host, direct
         client.close()
         second = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert (second.returncode, "another guards" in second.stderr) == (3, True)
-        os.kill(guard_of(service.pid), signal.SIGTERM)
+        service.terminate()
         assert service.wait(10) == 0
     assert out(host) == {"left": False, "right": False}
     assert leases.unfinished(directory) == []
-
-
-def guard_of(keeper: int) -> int:
-    return int(Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()[0])
 
 
 def test_leases_of_another_boot_are_reverted_as_it_starts(host: Host, directory: Path) -> None:

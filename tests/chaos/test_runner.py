@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,14 +13,19 @@ import pytest
 from chaos import runner as runner_module
 from chaos import switch
 from chaos.drivers import DRIVERS
+from chaos.dry import DryGuard
+from chaos.guard.client import GuardClient
 from chaos.observe import Observations
 from chaos.runner import Runner, Surroundings
-from chaos.transport import Reply, at
+from chaos.transport import at
 from core.experiment import Abort, Experiment, Fault, SteadyState
-from core.inventory import Host, Inventory
+from core.inventory import Announces, Host, Inventory
 from core.loader import load_inventory
+from core.rails import Caps
 from core.records import Clock, ExperimentPhase, FaultPhase, FaultStep, OutageBegan, Outcome, Record, Summary
 from store.journal import read_journal
+from tests.chaos.guarding import gone, out, processes
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = SteadyState({"c1": "dc1"}, 0.1, 0.5)
@@ -196,29 +201,38 @@ def test_told_to_stop_it_reverts(world: World) -> None:
     assert world.nothing_left()
 
 
+def command(mark: Path, inject: str = "/usr/bin/touch", revert: str = "/bin/rm") -> Fault:
+    """A fault that is out while the file `mark` is there."""
+    arguments = {
+        "inject": (inject, str(mark)),
+        "prove": ("/usr/bin/test", "-e", str(mark)),
+        "revert": (revert, str(mark)),
+    }
+    return Fault("mark", "command", "box", arguments, 0.0)
+
+
 def test_what_is_not_proven_is_inconclusive(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "PROVE_WITHIN_S", 0.2)
-    monkeypatch.setattr(type(DRIVERS["link"]), "inject", lambda *_: Reply((), 0, "", ""))
-    outcome, reason = world.run(experiment("cut", "left"))
-    assert outcome is Outcome.INCONCLUSIVE
-    assert "left is not proven injected" in reason
+    fault = command(world.directory / "mark", inject="/bin/true", revert="/bin/true")
+    outcome, reason, code = world.end(experiment("cut", fault, hold_s=15))
+    assert (outcome, code) == (Outcome.INCONCLUSIVE, "not_proven")
+    assert "mark is not proven injected" in reason
     assert world.nothing_left()
 
 
-def test_a_revert_that_is_not_proven_is_told_and_its_lease_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revert_that_is_not_proven_is_told_and_the_guard_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runner_module, "REVERT_WITHIN_S", 0.2)
-    revert = type(DRIVERS["link"]).revert
-    monkeypatch.setattr(type(DRIVERS["link"]), "revert", lambda *_: Reply((), 1, "", "refused"))
-    outcome, reason = world.run(replace(experiment("cut", "left"), lease_s=3.0))
-    assert outcome is Outcome.REVERT_FAILED
+    mark, tool = world.directory / "mark", world.directory / "repaired-later"
+    outcome, reason, code = world.end(replace(experiment("cut", command(mark, revert=str(tool))), lease_s=3.0))
+    assert (outcome, code) == (Outcome.REVERT_FAILED, "revert_failed")
     assert "cut" in reason
     assert FaultPhase.REVERT_FAILED in [phase for _, phase in world.steps()]
-    assert list((world.directory / "leases").glob("*.json")), "its watchdog still has it"
-    monkeypatch.setattr(type(DRIVERS["link"]), "revert", revert)
-    until_s = time.monotonic() + 8
-    while not world.nothing_left() and time.monotonic() < until_s:
-        time.sleep(0.1)
-    assert world.nothing_left()
+    assert list((world.directory / "leases").glob("*.json")), "the guard still has it"
+    tool.symlink_to("/bin/rm")
+    wait_for(world.nothing_left, 10)
+    assert not mark.exists()
 
 
 def test_the_kill_switch_ends_a_run_and_blocks_the_next(world: World) -> None:
@@ -253,3 +267,126 @@ def test_a_damaged_switch_blocks(world: World) -> None:
     (world.directory / switch.NAME).write_text("{")
     assert world.run(experiment("cut", "left"))[0] is Outcome.BLOCKED
     assert world.steps() == []
+
+
+def injections(world: World) -> dict[str, tuple[int, int]]:
+    """Fault -> the instant that was planned and the one at which its command was started."""
+    steps = [step for step in world.records if isinstance(step, FaultStep)]
+    planned = {step.fault: step.planned_ns for step in steps if step.phase is FaultPhase.INJECTING}
+    began = {step.fault: step.began_ns for step in steps if step.phase is FaultPhase.INJECTED}
+    return {fault: (planned[fault], began[fault]) for fault in began}
+
+
+def test_faults_come_in_sequence_and_go_each_in_its_time(world: World) -> None:
+    """Left is out from 0 to 0.6 s and right from 0.3 s to the end of the hold: they overlap."""
+    assert world.run(experiment("cut", cut("left", 0.0, 0.6), cut("right", 0.3), hold_s=1.0)) == (Outcome.PASSED, "")
+    times = injections(world)
+    assert times["right"][0] - times["left"][0] == 300_000_000
+    assert all(began >= planned for planned, began in times.values()), "never ahead of the plan"
+    reverted = {
+        step.fault: step.t_ns - times["left"][0]
+        for step in world.records
+        if isinstance(step, FaultStep) and step.phase is FaultPhase.REVERTING
+    }
+    assert reverted["left"] >= 600_000_000
+    assert reverted["right"] >= 1_300_000_000
+    assert reverted["left"] < reverted["right"]
+    assert world.nothing_left()
+
+
+def test_a_proof_that_takes_long_holds_up_no_other_injection(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard answers the first proof late; the second fault is asked for in time all the same."""
+    prove = GuardClient.prove
+
+    def slowly(self: GuardClient, lease: str, fault: str) -> tuple[bool | None, str]:
+        if fault == "left":
+            time.sleep(0.8)
+        return prove(self, lease, fault)
+
+    monkeypatch.setattr(GuardClient, "prove", slowly)
+    assert world.run(experiment("cut", cut("left"), cut("right", 0.2), hold_s=1.2)) == (Outcome.PASSED, "")
+    steps = [(record.fault, record.phase) for record in world.records if isinstance(record, FaultStep)]
+    assert steps.index(("right", FaultPhase.INJECTED)) < steps.index(("left", FaultPhase.PROVEN))
+
+
+def test_a_drain_by_hand_during_the_hold_goes_first(world: World) -> None:
+    """The other site's route goes while ours is out: reverted at once, and nobody says that an expectation failed."""
+    append = world.records.append
+
+    def record(fact: Record) -> None:
+        append(fact)
+        if isinstance(fact, ExperimentPhase) and fact.phase == "hold":
+            (world.directory / "announced").write_text("nothing\n")
+
+    world.records = _Spy(record)
+    outcome, reason, code = world.end(experiment("cut", cut("left", takes=("dc1",)), hold_s=15))
+    assert (outcome, code) == (Outcome.ABORTED, "last_announcer")
+    assert "no site would announce vip (dc1: taken by a fault; dc2: its route is not there" in reason
+    assert world.nothing_left()
+
+
+def test_a_site_that_is_drained_before_blocks(world: World) -> None:
+    (world.directory / "announced").unlink()
+    outcome, reason, code = world.end(experiment("cut", cut("left", takes=("dc1",))))
+    assert (outcome, code) == (Outcome.BLOCKED, "last_announcer")
+    assert FaultPhase.ARMED not in [phase for _, phase in world.steps()]
+
+
+def test_refused_at_the_moment_of_the_second_injection_is_aborted(world: World) -> None:
+    append = world.records.append
+
+    def record(fact: Record) -> None:
+        append(fact)
+        if isinstance(fact, FaultStep) and fact.phase is FaultPhase.PROVEN:
+            (world.directory / "announced").write_text("nothing\n")
+
+    world.records = _Spy(record)
+    outcome, _, code = world.end(experiment("cut", cut("left", takes=("dc1",)), cut("right", 0.7), hold_s=15))
+    assert (outcome, code) == (Outcome.ABORTED, "last_announcer")
+    assert ("right", FaultPhase.INJECTED) not in world.steps()
+    assert world.nothing_left()
+
+
+def test_somebody_else_who_reverts_it_ends_the_run(world: World) -> None:
+    append = world.records.append
+
+    def record(fact: Record) -> None:
+        append(fact)
+        if isinstance(fact, ExperimentPhase) and fact.phase == "hold":
+            subprocess.run(["ip", "-n", world.host.target, "link", "set", "left", "up"], check=True)
+
+    world.records = _Spy(record)
+    outcome, reason, code = world.end(experiment("cut", "left", hold_s=15))
+    assert (outcome, code) == (Outcome.ABORTED, "foreign_change")
+    assert "somebody else reverted left: flags of left" in reason
+    assert world.nothing_left()
+
+
+def test_a_lease_that_runs_out_ends_the_run(world: World) -> None:
+    outcome, _, code = world.end(replace(experiment("cut", "left", hold_s=15), lease_s=1.5))
+    assert (outcome, code) == (Outcome.ABORTED, "lease_over")
+    assert world.nothing_left()
+
+
+def test_a_dry_run_goes_through_every_step_and_touches_nothing(world: World) -> None:
+    faults = (cut("left", 0.0, 5.0), cut("right", 10.0, takes=("dc1",)))
+    began_s = time.monotonic()
+    assert world.end(experiment("cut", *faults, hold_s=60), dry=True)[0] is Outcome.PASSED
+    assert time.monotonic() - began_s < 10
+    told = [step.detail for step in world.records if isinstance(step, FaultStep) and step.phase is FaultPhase.DRY_RUN]
+    assert told == [
+        "would be run at box: ip link set dev left down",
+        "would be run at box: ip link set dev left up",
+        "would be run at box: ip link set dev right down",
+        "would be run at box: ip link set dev right up",
+    ]
+    assert world.phases() == ["gate", "inject", "hold", "revert", "settle", "done"]
+    assert out(world.host) == {"left": False, "right": False}
+    assert not list((world.directory / "leases").glob("*"))
+    assert not processes(world.directory / "leases")
+
+
+def test_a_dry_run_is_refused_as_a_run_would_be(world: World) -> None:
+    (world.directory / "announced").write_text("nothing\n")
+    outcome, _, code = world.end(experiment("cut", cut("left", takes=("dc1",))), dry=True)
+    assert (outcome, code) == (Outcome.BLOCKED, "last_announcer")

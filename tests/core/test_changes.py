@@ -139,11 +139,25 @@ def test_a_site_left_by_resets_and_no_outage_was_alive() -> None:
 
 
 def test_the_pool_changed_and_the_node_did_not() -> None:
-    records = [*start(), *moved(range(8), 10 * S, "ace1", "N2")]
+    records = [*start(), *moved(range(8), 10 * S, "ace1", "N2"), seen(14 * S, ace1=8)]
     pool, odd = sorted(changes(records, LAB), key=lambda change: change.names)
     assert (pool.names, pool.site, pool.before, pool.after) == ((Name.NAT_POOL_CHANGED,), "dc1", "N1", "N2")
     assert (odd.names, odd.before, odd.sessions) == ((Name.ASYMMETRIC,), "dc1's ace1 with N2", 8)
     assert odd.first_ns == pool.first_ns == 10 * S + 2 * MS
+
+
+def test_a_path_that_is_seen_before_the_pool_is_asked_again_is_no_asymmetry() -> None:
+    """Back at dc1, whose node the path shows at once; the pool is the old one until the next question."""
+    away = [*start(), *moved(range(8), 10 * S, "ace3", "N2")]
+    on_the_way: list[Record] = [answer(20 * S, slot, "ace1", "N2", 1) for slot in range(8)]
+    there: list[Record] = [answer(20 * S + 900 * MS, slot, "ace1", "N1", 1) for slot in range(8)]
+    later = [seen(40 * S, ace1=8)]
+    assert Name.ASYMMETRIC not in {name for change in changes([*away, *on_the_way, *there, *later], LAB) for name in change.names}
+    stays = [change for change in changes([*away, *on_the_way, *later], LAB) if Name.ASYMMETRIC in change.names]
+    assert [(change.first_ns, change.sessions) for change in stays] == [(20 * S, 8)]
+    gone: list[Record] = [drop(21 * S, slot, 1) for slot in range(8)]
+    found = changes([*away, *on_the_way, *gone, *later], LAB)
+    assert Name.ASYMMETRIC not in {name for change in found for name in change.names}
 
 
 def test_a_pool_alone_does_not_tell_the_site() -> None:

@@ -66,7 +66,7 @@ def clean(lab: client.Lab) -> bool:
     set -e
     test -z "$(ls /run/vipchaos/leases)"
     for client in c1 c2 c3 c4; do test -z "$(ip netns exec $client nft list tables)"; done
-    ! pgrep -f '[c]li agent|[c]li.controller|[c]haos.watchdog|[t]cpdump'
+    ! pgrep -f '[c]li agent|[c]li.controller|[c]haos.guard.keeper|[t]cpdump'
     """
     argv = lab.enter_argv(None, ["sh", "-c", script])
     done = subprocess.run(argv, capture_output=True, check=False, env=client.environment())
@@ -79,8 +79,8 @@ def test_a_lab_that_stays(lab: client.Lab, experiment: Path, who: str) -> None:
     with running(experiment, "--lab", lab.name) as outer:
         injected_s = time.monotonic()
         assert lab.status()["missing"]
-        # All but the watchdog, which is what undoes it.
-        children = [pid for pid in inner(outer) if b"chaos.watchdog" not in _command(pid)]
+        # All but the guard, which is what undoes it.
+        children = [pid for pid in inner(outer) if b"chaos.guard.keeper" not in _command(pid)]
         assert len(children) > 5
         controllers = [pid for pid in children if b"cli.controller" in _command(pid)]
         doomed = {
