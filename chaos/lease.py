@@ -141,6 +141,7 @@ def _attempt(path: Path, record: Recorder, only: Collection[str]) -> bool:
     try:
         lease = read(path)
     except FileNotFoundError:
+        path.with_suffix(".lock").unlink(missing_ok=True)
         return True
     done = True
     for fault in reversed(lease.faults):

@@ -70,6 +70,7 @@ class _Method:
     lease: Lease | None = None
     began_ns: int = 0
     injecting: dict[str, Future[None]] = field(default_factory=dict)
+    holds: bool = False
 
 
 class Runner:
@@ -85,7 +86,7 @@ class Runner:
         self._injected = False
         self._guard = surroundings.guard()
         self._seen = Observations()
-        self._watch = Watch(surroundings.guard, lambda: self._seen.answering())
+        self._watch = Watch(surroundings.guard, self._answering)
         self._workers = ThreadPoolExecutor(MOST_FAULTS, "fault")
 
     def run(self) -> Ending:
@@ -133,7 +134,7 @@ class Runner:
                     self._inject(method, step)
                 case StepKind.HOLD:
                     self._wait(method, step.at_s)
-                    self._phase(name, "hold", f"{method.experiment.hold_s:g} s")
+                    method.holds = True
                 case StepKind.REVERT:
                     self._wait(method, step.at_s)
                     self._end_of_fault(method, step, first)
@@ -175,7 +176,11 @@ class Runner:
             if reason:
                 raise _Ended(Outcome.ABORTED, reason, "abort_condition")
             self._proofs(method, [name for name, work in method.injecting.items() if work.done()])
+            self._tell_hold(method)
             time.sleep(min(POLL_S, left_ns / 1e9))
+
+    def _answering(self) -> frozenset[str]:
+        return self._seen.answering()
 
     def _see(self) -> Observations:
         """Read what the probes have told until now. Only this thread reads; others look at what it has seen."""
@@ -186,11 +191,12 @@ class Runner:
         reason = self._world.stop()
         if reason:
             raise _Ended(Outcome.ABORTED, reason, "stopped")
-        if self._watch.reason:
-            raise _Ended(Outcome.ABORTED, self._watch.reason, self._watch.code)
         reason = switch.reason(self._world.lease_directory)
         if reason:
             raise _Ended(Outcome.ABORTED, f"the kill switch is on: {reason}", "kill_switch")
+        # Last, since it sees what the others have done: that a kill switch has reverted the faults, for one.
+        if self._watch.reason:
+            raise _Ended(Outcome.ABORTED, self._watch.reason, self._watch.code)
 
     def _check_switch(self) -> None:
         reason = switch.reason(self._world.lease_directory)
@@ -251,11 +257,18 @@ class Runner:
             if work is not None:
                 work.result()
 
+    def _tell_hold(self, method: _Method) -> None:
+        """Say that the faults are held once the last of them is injected and proven."""
+        if method.holds and not method.injecting:
+            method.holds = False
+            self._phase(method.experiment.name, "hold", f"{method.experiment.hold_s:g} s")
+
     def _end_of_fault(self, method: _Method, step: Step, first: bool) -> None:
         """Revert a fault by itself in its time, or with others at the end, or an earlier experiment's now."""
         experiment = method.experiment
         owner = experiment.reverts or experiment.name
         self._proofs(method, [step.fault])
+        self._tell_hold(method)
         if first and (experiment.reverts or step.at_s >= experiment.method_s):
             words = f"the faults of {experiment.reverts}" if experiment.reverts else ""
             self._phase(experiment.name, "revert", words)

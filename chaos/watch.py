@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 
 from chaos.drivers import DRIVERS
 from chaos.guard.client import Guarding, RefusedByGuardError
@@ -73,9 +74,9 @@ class Watch:
         with self._lock:
             leases, faults = list(self._leases), list(self._proven)
         for lease in leases:
-            self._try(lambda lease=lease: guard.standing(lease, self._answering()), lease)
+            self._try(partial(guard.standing, lease, self._answering()), lease)
         for lease, fault in faults:
-            self._try(lambda lease=lease, fault=fault: self._still_out(guard, lease, fault), lease, fault)
+            self._try(partial(self._still_out, guard, lease, fault), lease, fault)
 
     def _try(self, look: Callable[[], None], lease: str, fault: str = "") -> None:
         """Note what a look is refused for, if what it looked at is still watched."""

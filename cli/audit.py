@@ -1,4 +1,4 @@
-"""The commands `audit` and `audit verify`: who asked for which fault, what the guard said, and whether that is whole."""
+"""The commands `audit` and `audit verify`: who asked for what, what the guard said, whether that is whole."""
 
 from __future__ import annotations
 

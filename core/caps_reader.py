@@ -19,9 +19,11 @@ def read_caps(root: Mapping, problems: Problems) -> Caps | None:
     concurrent, day, hour = (
         reader.whole(key, 0, MOST) if reader.has(key) else getattr(default, key) for key in KEYS[1:4]
     )
-    targets = frozenset(name for _, name in reader.names("allowed_targets", "a list of host names")) if reader.has(
-        "allowed_targets"
-    ) else None
+    targets = (
+        frozenset(name for _, name in reader.names("allowed_targets", "a list of host names"))
+        if reader.has("allowed_targets")
+        else None
+    )
     if problems or lease_s is None or concurrent is None or day is None or hour is None:
         return None
     return Caps(lease_s, concurrent, day, hour, targets)

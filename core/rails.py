@@ -77,7 +77,8 @@ def _by_history(asked: Lease, caps: Caps, day: Sequence[Given], wall_ns: int) ->
     flaps = flaps_of(asked) + sum(each.flaps for each in hour)
     if flaps_of(asked) and flaps > caps.flaps_an_hour:
         return Refusal(
-            "flap_budget", f"the route to {asked.vip} would flap {flaps} times in an hour, allowed: {caps.flaps_an_hour}"
+            "flap_budget",
+            f"the route to {asked.vip} would flap {flaps} times in an hour, allowed: {caps.flaps_an_hour}",
         )
     return None
 

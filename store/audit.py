@@ -12,7 +12,6 @@ from core.audit import Broken, Entry, entries, last_entry, seal
 from core.errors import VipchaosError
 from store.runs import home
 
-
 TAIL_BYTES = 1 << 20
 """The last entry is within so many bytes of the end: no entry is longer, and no torn one either."""
 

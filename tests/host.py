@@ -9,7 +9,15 @@ from pathlib import Path
 
 from lab.client import environment
 
-OURS = ("cli.controller", "chaos.guard.keeper", "lab.holder", "cli agent", "probe.reflector", "probe.capture", "tcpdump")
+OURS = (
+    "cli.controller",
+    "chaos.guard.keeper",
+    "lab.holder",
+    "cli agent",
+    "probe.reflector",
+    "probe.capture",
+    "tcpdump",
+)
 DAEMONS = ("bird", "keepalived", "conntrackd")
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from chaos import lease as leases
 from chaos.guard.injected import Injected
-from chaos.guard.keeper import SOCKET
+from chaos.guard.keeper import ANOTHER_GUARDS, SOCKET
 from core.errors import BlockedError
 from core.lease import Lease
 from core.refusals import Refusal
@@ -105,7 +105,7 @@ class GuardClient:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, ask: Mapping[str, object]) -> Any:
+    def _ask(self, ask: Mapping[str, object]) -> Any:  # noqa: ANN401  JSON
         line = json.dumps(ask).encode() + b"\n"
         for _ in range(TRIES):
             try:
@@ -128,13 +128,12 @@ class GuardClient:
 def connect(directory: Path, caps_file: Path = CAPS_FILE) -> socket.socket:
     """Return a connection to the guard of a directory, which is started when there is none. Raises BlockedError."""
     until_s = time.monotonic() + READY_WITHIN_S
-    why = ""
     while time.monotonic() < until_s:
         found = _try(directory.parent / SOCKET)
         if found is not None:
             return found
-        why = _start(directory, caps_file)
-    raise BlockedError(f"no guard for {directory}: {why or 'it does not answer'}; nothing was injected")
+        _start(directory, caps_file)
+    raise BlockedError(f"the guard of {directory} does not answer; nothing was injected")
 
 
 def _try(path: Path) -> socket.socket | None:
@@ -151,8 +150,8 @@ def _try(path: Path) -> socket.socket | None:
     return None
 
 
-def _start(directory: Path, caps_file: Path) -> str:
-    """Start a guard and return '' when it guards, else its words."""
+def _start(directory: Path, caps_file: Path) -> None:
+    """Start a guard and return when it guards, or another does. Raises BlockedError with its words when it cannot."""
     directory.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     argv = [sys.executable, "-m", "chaos.guard.keeper", str(directory), "--ready", str(write_end)]
@@ -168,11 +167,13 @@ def _start(directory: Path, caps_file: Path) -> str:
     finally:
         os.close(read_end)
     # It outlives us or we outlive it; in the second case it must not stay behind as a zombie.
-    threading.Thread(target=process.wait, daemon=True).start()
-    if ready:
-        return ""
-    said = log.read_text(errors="replace").strip().splitlines()
-    return said[-1] if said else "it did not start"
+    waiting = threading.Thread(target=process.wait, daemon=True)
+    waiting.start()
+    if not ready:
+        waiting.join(1)
+        if process.returncode != ANOTHER_GUARDS:
+            said = log.read_text(errors="replace").strip().splitlines() or ["it did not start"]
+            raise BlockedError(f"no guard for {directory}: {said[-1]}; nothing was injected")
 
 
 def _line(connection: socket.socket) -> bytes:
@@ -186,7 +187,7 @@ def _line(connection: socket.socket) -> bytes:
     return said
 
 
-def _answer(said: bytes) -> Any:
+def _answer(said: bytes) -> Any:  # noqa: ANN401  JSON
     answer = json.loads(said)
     if "refused" in answer:
         raise RefusedByGuardError(Refusal(**answer["refused"]))

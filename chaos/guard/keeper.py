@@ -30,6 +30,7 @@ from store.audit import Audit, audit_file
 
 SOCKET = "guard.sock"
 LOCK = "guard.lock"
+ANOTHER_GUARDS = 3
 IDLE_S = 2.0
 LOOK_EVERY_S = 0.02
 AGAIN_AFTER_S = 0.05
@@ -152,7 +153,7 @@ def run(argv: Sequence[str]) -> int:
             fcntl.flock(arguments.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"guard: another guards {arguments.directory} already", file=sys.stderr)  # noqa: T201
-            return 3
+            return ANOTHER_GUARDS
     try:
         arguments.caps = load_caps(arguments.caps_file) if arguments.caps_file else Caps()
     except ConfigError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chaos import lease as leases
 from chaos.told import told
+from core.lease import Lease
 from core.records import FaultPhase, FaultStep
 from store.audit import Audit, AuditError
 
@@ -21,7 +22,7 @@ class Sweeper:
         self._audit = audit
         self._going: dict[Path, threading.Thread] = {}
         self._damaged: set[Path] = set()
-        self._read: dict[Path, tuple[tuple[int, int], leases.Lease]] = {}
+        self._read: dict[Path, tuple[tuple[int, int], Lease]] = {}
 
     @property
     def idle(self) -> bool:
@@ -48,7 +49,7 @@ class Sweeper:
                 thread.start()
                 self._going[path] = thread
 
-    def _lease(self, path: Path) -> leases.Lease:
+    def _lease(self, path: Path) -> Lease:
         """Return the lease in a file, read again when the file is another."""
         status = path.stat()
         stamp = (status.st_ino, status.st_mtime_ns)
@@ -68,7 +69,6 @@ class Sweeper:
         except FileNotFoundError:
             return
         with told(Path(lease.guard_journal), f"guard {lease.lease}") as record:
-
             failed: set[str] = set()
 
             def both(step: FaultStep) -> None:
@@ -81,7 +81,7 @@ class Sweeper:
 
             leases.release(path, both, None)
 
-    def _tell(self, lease: leases.Lease, step: FaultStep, why: str) -> None:
+    def _tell(self, lease: Lease, step: FaultStep, why: str) -> None:
         """Put a revert into the audit; one that cannot be written holds up no revert."""
         values = {"lease": lease.lease, "run": lease.run, "fault": step.fault, "why": why, "seen": step.detail}
         try:

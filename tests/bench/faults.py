@@ -1,4 +1,4 @@
-"""`make faults`: how exactly faults come and how fast the kill switch takes them back, on the lab, held against tcpdump.
+"""`make faults`: how exactly faults come, and how fast the kill switch takes them back, on the lab, by tcpdump.
 
 A ping a millisecond runs from dc1's router to a node; the capture on the router shows when answers end. The effect of
 a fault lies between the last request that is answered and the first that is not.
@@ -62,7 +62,9 @@ class Fault:
 
 def asked(name: str, fault: LeasedFault, directory: Path) -> Lease:
     """The lease for one fault that takes nothing out of service."""
-    return Lease(name, "make faults", "faults", 0, "", str(directory / f"{name}.db"), (fault,), sites=SITES, who="bench")
+    return Lease(
+        name, "make faults", "faults", 0, "", str(directory / f"{name}.db"), (fault,), sites=SITES, who="bench"
+    )
 
 
 def inject_all(count: int, directory: Path) -> list[tuple[str, int, int, int]]:
@@ -166,7 +168,9 @@ def kill_switch(directory: Path) -> tuple[int, float]:
 def _tables() -> int:
     """Return how many faults are out: tables of the kernel, by its own word."""
     said = [
-        subprocess.run(["ip", "netns", "exec", node, "nft", "list", "tables"], capture_output=True, text=True, check=True)
+        subprocess.run(
+            ["ip", "netns", "exec", node, "nft", "list", "tables"], capture_output=True, text=True, check=True
+        )
         for node in ("ace1", "ace2", "ace3", "ace4")
     ]
     return sum(done.stdout.count("vipchaos_fault_") for done in said)

@@ -23,7 +23,9 @@ SITES = (LeasedSite("dc1", ("ace1", "ace2")), LeasedSite("dc2", ("ace3", "ace4")
 ANSWERING = ("dc1", "dc2")
 
 
-def asked(host: Host, base: Path, name: str = "one", *links: str, run: str = "run", takes: tuple[str, ...] = ()) -> Lease:
+def asked(
+    host: Host, base: Path, name: str = "one", *links: str, run: str = "run", takes: tuple[str, ...] = ()
+) -> Lease:
     """A lease on links of `host`, as a run would ask for it."""
     faults = tuple(LeasedFault(link, "link", host, {"interface": link}, {}, takes) for link in links or LINKS)
     journal = str(base / f"guard-{name}.db")

@@ -327,7 +327,7 @@ def test_a_drain_by_hand_during_the_hold_goes_first(world: World) -> None:
 
 def test_a_site_that_is_drained_before_blocks(world: World) -> None:
     (world.directory / "announced").unlink()
-    outcome, reason, code = world.end(experiment("cut", cut("left", takes=("dc1",))))
+    outcome, _, code = world.end(experiment("cut", cut("left", takes=("dc1",))))
     assert (outcome, code) == (Outcome.BLOCKED, "last_announcer")
     assert FaultPhase.ARMED not in [phase for _, phase in world.steps()]
 

@@ -152,7 +152,9 @@ def test_a_path_that_is_seen_before_the_pool_is_asked_again_is_no_asymmetry() ->
     on_the_way: list[Record] = [answer(20 * S, slot, "ace1", "N2", 1) for slot in range(8)]
     there: list[Record] = [answer(20 * S + 900 * MS, slot, "ace1", "N1", 1) for slot in range(8)]
     later = [seen(40 * S, ace1=8)]
-    assert Name.ASYMMETRIC not in {name for change in changes([*away, *on_the_way, *there, *later], LAB) for name in change.names}
+    assert Name.ASYMMETRIC not in {
+        name for change in changes([*away, *on_the_way, *there, *later], LAB) for name in change.names
+    }
     stays = [change for change in changes([*away, *on_the_way, *later], LAB) if Name.ASYMMETRIC in change.names]
     assert [(change.first_ns, change.sessions) for change in stays] == [(20 * S, 8)]
     gone: list[Record] = [drop(21 * S, slot, 1) for slot in range(8)]

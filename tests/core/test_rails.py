@@ -54,7 +54,9 @@ def test_a_budget_is_of_its_time_and_of_its_vip() -> None:
     caps = Caps(faults_a_day=2, flaps_an_hour=1)
     hour_ago = Given(WALL_NS - HOUR_NS, 1, "vip", 1)
     assert reason(lease("a", "dc1"), caps=caps, given=(hour_ago,)) == "", "an hour is over"
-    assert reason(lease("a", "dc1"), caps=caps, given=(replace(hour_ago, wall_ns=WALL_NS - HOUR_NS + 1),)) == "flap_budget"
+    assert (
+        reason(lease("a", "dc1"), caps=caps, given=(replace(hour_ago, wall_ns=WALL_NS - HOUR_NS + 1),)) == "flap_budget"
+    )
     other = Given(WALL_NS - 1, 1, "another", 1)
     assert reason(lease("a", "dc1"), caps=caps, given=(other,)) == "", "another VIP's route"
     assert reason(lease("a", "ace1"), caps=caps, given=(replace(other, vip="vip"),)) == "", "takes no route"

@@ -73,7 +73,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     arguments = parser.parse_args()
-    chance = random.Random(arguments.seed)  # noqa: S311
+    chance = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as directory:
         os.environ["VIPCHAOS_HOME"] = directory
         lab = client.up("kill-test")
@@ -81,8 +81,13 @@ def main() -> int:
             trials = campaign(lab, arguments.kills, chance)
         finally:
             lab.down()
-    print(table(trials, arguments.seed))
+    say(table(trials, arguments.seed))
     return 1 if any(trial.problems for trial in trials) else 0
+
+
+def say(text: str) -> None:
+    """Print, at once."""
+    print(text, flush=True)  # noqa: T201
 
 
 def campaign(lab: client.Lab, kills: int, chance: random.Random) -> list[Trial]:
@@ -92,11 +97,9 @@ def campaign(lab: client.Lab, kills: int, chance: random.Random) -> list[Trial]:
         trial = one(lab, VICTIMS[number % 3], METHODS[number // 3 % len(METHODS)], chance.uniform(-0.6, 2.6))
         trials.append(trial)
         verdict = "; ".join(trial.problems) or f"equal after {trial.equal_s:.1f} s"
-        print(
+        say(
             f"... {number + 1} of {kills}: {'+'.join(trial.method)}, kill -9 of the {trial.victim} "
-            f"{trial.after_s:+.2f} s from the lease, {trial.step}: {verdict}",
-            file=sys.stderr,
-            flush=True,
+            f"{trial.after_s:+.2f} s from the lease, {trial.step}: {verdict}"
         )
     return trials
 
@@ -136,7 +139,9 @@ def one(lab: client.Lab, victim: str, method: tuple[str, ...], after_s: float) -
 
 def _files(method: tuple[str, ...]) -> list[str]:
     """Write inventory and experiment; return their paths."""
-    inventory = (EXPERIMENTS / "lab.yaml").read_text().replace("sessions: 25, period_s: 0.01", "sessions: 2, period_s: 0.05")
+    inventory = (
+        (EXPERIMENTS / "lab.yaml").read_text().replace("sessions: 25, period_s: 0.01", "sessions: 2, period_s: 0.05")
+    )
     faults = "\n".join(f"  - {FAULTS[name]}" for name in method)
     text = f"name: killed\ntitle: kill -9\n{STEADY}\nfaults:\n{faults}\n{TIMES}\n{ABORT}\n"
     paths = [home() / "inventory.yaml", home() / "killed.yaml"]
@@ -176,7 +181,9 @@ def _pid(victim: str, outer: int) -> int:
     """Return the victim's pid as the host sees it, 0 when there is none (now)."""
     if victim == "controller":
         return next((pid for pid in _children(outer) if b"cli\0run" in _command(pid)), 0)
-    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if b"chaos.guard.keeper" in _command(int(path.name))]
+    pids = [
+        int(path.name) for path in Path("/proc").glob("[0-9]*") if b"chaos.guard.keeper" in _command(int(path.name))
+    ]
     pids = [pid for pid in pids if b"/run/vipchaos/leases" in _command(pid)]
     guards = [pid for pid in pids if _parent(pid) in pids]
     found = guards if victim == "guard" else [pid for pid in pids if pid not in guards]
@@ -244,8 +251,8 @@ def table(trials: list[Trial], seed: int) -> str:
     lines = [f"{len(trials)} kills (seed {seed}); the lease is for {LEASE_S:g} s", ""]
     lines.append(f"{'last step before the kill':<28}" + "".join(f"{victim:>12}" for victim in VICTIMS))
     counts = Counter((trial.step, trial.victim) for trial in trials if trial.killed)
-    for step in dict.fromkeys(trial.step for trial in sorted(trials, key=lambda trial: trial.after_s)):
-        lines.append(f"{step:<28}" + "".join(f"{counts[step, victim]:>12}" for victim in VICTIMS))
+    steps = dict.fromkeys(trial.step for trial in sorted(trials, key=lambda trial: trial.after_s))
+    lines += [f"{step:<28}" + "".join(f"{counts[step, victim]:>12}" for victim in VICTIMS) for step in steps]
     gone = sorted(trial.faults_gone_s for trial in trials)
     equal = sorted(trial.equal_s for trial in trials)
     lines += [

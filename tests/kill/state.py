@@ -42,7 +42,9 @@ def _links(name: str) -> dict[str, bool]:
 
 
 def _rules(name: str) -> str:
-    return re.sub(r"counter packets \d+ bytes \d+", "counter", _said("ip", "netns", "exec", name, "nft", "list", "ruleset"))
+    return re.sub(
+        r"counter packets \d+ bytes \d+", "counter", _said("ip", "netns", "exec", name, "nft", "list", "ruleset")
+    )
 
 
 def _protocols(router: str) -> dict[str, str]:
