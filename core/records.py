@@ -294,7 +294,8 @@ class ProbeHealth:
     packets that the kernel did not take; `backlog`: packets that wait for the slow path; `visits`: sessions on it;
     `ignored`: segments that RFC 9293 and RFC 5961 tell to ignore, by reason; `cpu_ns`: processor time of the agent;
     `lost`: heartbeats between two answered ones that were not, in outages and outside; `overtaken`: answers that came
-    after that of a later heartbeat.
+    after that of a later heartbeat; `untold`: outages for which there was no room to be told one by one, and
+    `untold_own`: gaps of the probe's own making, of which only some are.
     """
 
     t_ns: int
@@ -312,6 +313,8 @@ class ProbeHealth:
     ignored: tuple[tuple[str, int], ...]
     lost: int = 0
     overtaken: int = 0
+    untold: int = 0
+    untold_own: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,22 @@ from core.records import ProbeHealth
 
 
 def timing(health: Sequence[ProbeHealth]) -> list[str]:
-    """Return a line, or none without any record.
+    """Return a line, or none without any record, and one for each vantage that could not tell all outages.
 
     For each vantage: the 99th percentile of its heartbeats' lateness, of the median second (IRTT's timer error), the
     worst of all, and how many were due and never sent (IRTT's missed sends).
     """
     told = []
+    untold: dict[str, int] = {}
     for vantage in sorted({record.vantage for record in health}):
         mine = [record for record in health if record.vantage == vantage]
         usual_ms = median(record.late_p99_ns for record in mine) / 1e6
         worst_ms = max(record.late_max_ns for record in mine) / 1e6
         missed = sum(record.skipped for record in mine)
         told.append(f"{vantage} {usual_ms:.1f} (worst {worst_ms:.1f}, {missed} missed)")
-    return [f"heartbeats left late by ms, 99 % of a second's: {', '.join(told)}"] if told else []
+        untold[vantage] = sum(record.untold for record in mine)
+    lines = [f"heartbeats left late by ms, 99 % of a second's: {', '.join(told)}"] if told else []
+    lines += [
+        f"{vantage}: {count} outages came too fast to be told one by one" for vantage, count in untold.items() if count
+    ]
+    return lines

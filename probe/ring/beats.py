@@ -66,8 +66,8 @@ class Allowance:
 class Beats:
     """Sends what is due.
 
-    `way` tells whether there is a next hop, `asks` whether the service is asked anything, `opens` whether sessions may
-    be opened now.
+    `way` tells whether there is a next hop, `asks` whether the service is asked anything, `calm` whether the slow path
+    keeps up: else no session is opened and none asked, which would be more work for it.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Beats:
     ) -> None:
         self.way = False
         self.asks = True
-        self.opens = True
+        self.calm = True
         self._held = held
         self._turns = turns
         self._gaps = gaps
@@ -134,7 +134,7 @@ class Beats:
         held, whole = self._held, slice(piece.low, piece.high)
         parked = held.parked[whole]
         traces = now_ns - held.traced_ns[whole] >= self._trace_ns
-        asks = now_ns - held.asked_ns[whole] >= self._ask_ns if self.asks else np.zeros_like(traces)
+        asks = now_ns - held.asked_ns[whole] >= self._ask_ns if self.asks and self.calm else np.zeros_like(traces)
         if not (parked | asks | traces).any():
             return _Plan(piece, whole, self._nobody, self._nobody, self._nobody)
         steady = ~parked
@@ -203,6 +203,6 @@ class Beats:
     def _open(self, closed: Slots, now_ns: int) -> None:
         """Begin to open sessions, at a bounded rate and a bounded number at a time: what they are answered is read."""
         room = OPENING - self._visits.opening
-        if self.opens and room > 0 and len(closed):
+        if self.calm and room > 0 and len(closed):
             for slot in self._opening.take(self._visits.to_open(closed, now_ns)[:room], now_ns).tolist():
                 self._visits.admit(slot, now_ns)

@@ -178,7 +178,7 @@ class RingEngine:
         for batch in self._rx.drain():
             self._intake.received(batch, self._rx.whole)
         self._intake.handle_unusual(self.tick_ns // 2)
-        self._beats.opens = self._intake.waiting <= WAITING
+        self._beats.calm = self._intake.waiting <= WAITING
         self._follow(now_ns)
         self._beats.step(time.monotonic_ns())
         self._fresh.step(now_ns)
@@ -226,7 +226,7 @@ class RingEngine:
             began_here = self._gaps.check(now_ns)
             self._held.traced_ns[[record.slot for record in began_here]] = 0
             self._records += began_here
-        self._cases.step(now_ns, self._gaps.waiting + self._intake.waiting)
+        self._cases.step(now_ns, self._gaps.pending.waiting + self._intake.waiting)
         began = self._fresh.check(now_ns)
         if began:
             self._records.append(began)
@@ -248,6 +248,9 @@ class RingEngine:
         ignored, self._visits.ignored = self._visits.ignored, type(self._visits.ignored)()
         lost, overtaken = self._gaps.losses, self._gaps.late
         self._gaps.losses = self._gaps.late = 0
+        pending = self._gaps.pending
+        untold, untold_own = pending.untold, pending.untold_own
+        pending.untold = pending.untold_own = 0
         refused = self._tx.refused + self._sender.refused
         self._tx.refused = self._sender.refused = 0
         self._records.append(
@@ -259,12 +262,14 @@ class RingEngine:
                 skipped,
                 self._rx.dropped(),
                 refused,
-                self._intake.waiting + self._gaps.waiting,
+                self._intake.waiting + self._gaps.pending.waiting,
                 len(self._visits.open),
                 self._cpu_ns - cpu_ns,
                 tuple(sorted(ignored.items())),
                 lost,
                 overtaken,
+                untold,
+                untold_own,
             )
         )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.outage import LOSSES_IN_A_ROW, OVERDUE_NS, SHOWN_EACH_END, Gap, outage_ended
+from core.outage import LOSSES_IN_A_ROW, OVERDUE_NS, SHOWN_EACH_END, outage_ended
 from core.records import Clock, Heartbeats, OutageBegan, Record
+from probe.ring.ended import Closed, Ended, Pending
 from probe.ring.turns import Turns
 
 Slots = NDArray[np.int64]
@@ -19,16 +19,6 @@ _ONE = np.uint64(1)
 _LAST = np.uint64(63)
 HEARTBEATS_A_SECOND = 200
 """Of so many outages a second the heartbeats are kept one by one; of the others their bounds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A gap that has just ended at one slot, not yet a record: what the arrays held of it."""
-
-    slot: int
-    a: int
-    b: int
-    gap: Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,7 @@ class Gaps:
 
     An attempt's number is its revolution. Of each turn of a slot exactly one of `sent`, `unsent` and `skipped` is
     told, in order; `answered` of any slots, each once a call. `losses` counts attempts that went unanswered outside
-    outages too, `late` answers that came after a later attempt's.
+    outages too, `late` answers that came after a later attempt's; `pending` holds what ended until it is told.
 
     Of the last 64 turns of a slot it is kept which were sent, so an answer that comes by so many turns late still
     finds its place among them; of turns still older all count as sent.
@@ -70,7 +60,7 @@ class Gaps:
         self._skipped = np.zeros(count, np.uint32)
         self._slip_ns = np.zeros(count, np.int64)
         self._other_session = np.zeros(count, np.bool_)
-        self._ended: deque[Ended] = deque()
+        self.pending = Pending(count)
         self._shown_second = 0
         self._shown = 0
         self.losses = 0
@@ -169,40 +159,45 @@ class Gaps:
         lost = np.maximum(counts.attempts - self._attempts_answered[slots] - 1, 0)
         skipped = counts.skipped
         self.losses += int(lost.sum())
-        for row in np.flatnonzero(np.maximum(lost, skipped) >= LOSSES_IN_A_ROW):
-            slot = int(slots[row])
-            before = self._before(slot, int(b[row]))
-            previous = self._turns.instant(slot, before)
-            first = int(self._first_lost[slot])
-            s_a1_ns = int(self._s_first_ns[slot]) if first else int(s_ns[row])
-            gap = Gap(
-                s_a_ns=int(self._s_a_ns[slot]),
-                r_a_ns=int(self.received_ns[slot]),
-                s_a1_ns=s_a1_ns,
-                s_b1_ns=previous if previous >= 0 else s_a1_ns,
-                s_b_ns=int(s_ns[row]),
-                r_b_ns=int(r_ns[row]),
-                lost=int(lost[row]),
-                skipped=int(skipped[row]),
-                slip_ns=int(self._slip_ns[slot]),
-                same_session=not self._other_session[slot],
-                stamp_error_ns=max(self._turns.uncertainty(slot, first), self._turns.uncertainty(slot, before)),
-            )
-            self._ended.append(Ended(slot, int(self.answered_revolution[slot]), int(b[row]), gap))
+        rows = np.maximum(lost, skipped) >= LOSSES_IN_A_ROW
+        if rows.any():
+            slots, b, s_ns, r_ns = slots[rows], b[rows], s_ns[rows], r_ns[rows]
+            self.pending.add(self._closed(slots, b, s_ns, r_ns, lost[rows], skipped[rows].astype(np.int64)))
 
-    def _before(self, slot: int, revolution: int) -> int:
-        """Return the attempt that was sent before `revolution`; 0 where it is too long ago to be known."""
-        earlier = int(self._turns_sent[slot]) >> (int(self._turned[slot]) - revolution + 1)
-        return revolution - (earlier & -earlier).bit_length() if earlier else 0
+    def _closed(self, slots: Slots, b: Slots, s_ns: Slots, r_ns: Slots, lost: Slots, skipped: Slots) -> Closed:
+        """Return the facts of gaps that are outages, or were not the path's."""
+        before = self._before(slots, b)
+        previous = self._turns.instants(slots, before)
+        first = self._first_lost[slots]
+        s_a1_ns = np.where(first > 0, self._s_first_ns[slots], s_ns)
+        errors = np.maximum(self._turns.uncertainty(slots, first), self._turns.uncertainty(slots, before))
+        return Closed(
+            slots=slots,
+            a=self.answered_revolution[slots],
+            b=b,
+            s_a_ns=self._s_a_ns[slots],
+            r_a_ns=self.received_ns[slots],
+            s_a1_ns=s_a1_ns,
+            s_b1_ns=np.where(previous >= 0, previous, s_a1_ns),
+            s_b_ns=s_ns,
+            r_b_ns=r_ns,
+            lost=lost,
+            skipped=skipped,
+            slip_ns=self._slip_ns[slots],
+            stamp_error_ns=errors,
+            same_session=~self._other_session[slots],
+        )
 
-    @property
-    def waiting(self) -> int:
-        """How many ended outages are not yet records."""
-        return len(self._ended)
+    def _before(self, slots: Slots, revolutions: Slots) -> Slots:
+        """Return the attempts that were sent before `revolutions`; 0 where it is too long ago to be known."""
+        turns_ago = self._turned[slots].astype(np.int64) - revolutions + 1
+        earlier = np.where(turns_ago < _BITS, self._turns_sent[slots] >> np.minimum(turns_ago, 63).view(np.uint64), 0)
+        lowest = np.bitwise_count((earlier & (~earlier + _ONE)) - _ONE).astype(np.int64)
+        return np.where(earlier > 0, revolutions - lowest - 1, 0)
 
     def ended(self, most: int) -> list[tuple[int, list[Record]]]:
         """Return up to `most` ended outages as (slot, records)."""
-        return [self._records(self._ended.popleft()) for _ in range(min(most, len(self._ended)))]
+        return [self._records(ended) for ended in self.pending.take(most)]
 
     def _records(self, ended: Ended) -> tuple[int, list[Record]]:
         gap = ended.gap

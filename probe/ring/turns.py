@@ -110,11 +110,9 @@ class Turns:
         at = np.searchsorted(self._firsts[self._low : self._high], turns, "right") - 1 + self._low
         return at, (at < self._low) | (turns >= self._ends[at])
 
-    def instant(self, slot: int, revolution: int) -> int:
-        """Return `instants` of one."""
-        return int(self.instants(np.array([slot]), np.array([revolution]))[0])
-
-    def uncertainty(self, slot: int, revolution: int) -> int:
-        """Return how much later than its instant the turn may have been sent, in ns; 0 where it is not known."""
-        at, unknown = self._find(np.array([slot]), np.array([revolution]))
-        return 0 if unknown[0] else int(self._took_ns[at[0]])
+    def uncertainty(self, slots: NDArray[np.int64], revolutions: NDArray[np.int64]) -> Instants:
+        """Return how much later than their instants the turns may have been sent, in ns; 0 where it is not known."""
+        at, unknown = self._find(slots, revolutions)
+        found = self._took_ns[at]
+        found[unknown] = 0
+        return found

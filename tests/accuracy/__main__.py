@@ -176,6 +176,7 @@ def observe(lab: client.Lab, what: str, seconds: float, damage: Damage, wanted: 
     false, real = unexplained(records, [], period_ns)
     own = sum(isinstance(r, OutageEnded) and r.self_inflicted and r.slot >= 0 for r in records)
     health = [record for record in records if isinstance(record, ProbeHealth)]
+    own += sum(record.untold_own for record in health)
     counts = (own, sum(record.lost for record in health), sum(record.overtaken for record in health))
     if not wanted:
         return Quiet(what, seconds, len(false) + len(real), 0, *counts)

@@ -175,7 +175,7 @@ def hold(world: World, load: Load, directory: Path) -> Held:
         health[0].tick_ns / 1e6,
         (max(reader.opened.values()) - reader.started_ns) / 1e9,
         memory,
-        sum(r.self_inflicted for r in outages),
+        sum(r.self_inflicted for r in outages) + sum(r.untold_own for r in health),
         sum(not r.self_inflicted for r in outages),
         sum(isinstance(r, Drop) for r in inside),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.records import ProbeHealth
 from core.timing import timing
 
@@ -20,3 +22,8 @@ def test_the_usual_and_the_worst_and_what_was_never_sent() -> None:
         "heartbeats left late by ms, 99 % of a second's: a 0.5 (worst 0.6, 0 missed), c1 3.0 (worst 40.0, 7 missed)"
     ]
     assert timing([]) == []
+
+
+def test_outages_that_found_no_room_are_told_as_a_count() -> None:
+    found = timing([replace(health("c1", 1, 1, 0), untold=3, untold_own=9), replace(health("c1", 1, 1, 0), untold=4)])
+    assert found[1:] == ["c1: 7 outages came too fast to be told one by one"]

@@ -183,7 +183,10 @@ class Chunk:
             revolution = int(world.gaps.answered_revolution[slot])
             stamped = before[slot, 4] != -1 or before[slot, 0] == model.SYN_SENT
             echoed = not stamped or revolution in expected.echoes.get(slot, set()) or revolution == sent[slot]
-            was_sent = answered[slot] < revolution <= sent[slot] and world.turns.instant(slot, revolution) >= 0
+            was_sent = (
+                answered[slot] < revolution <= sent[slot]
+                and world.turns.instants(np.array([slot]), np.array([revolution]))[0] >= 0
+            )
             if slot not in expected.echoes or not echoed or not was_sent:
                 raise Unexplained(
                     f"slot {slot}, {as_numbers(before[slot])}: attempt {revolution} counts as answered; sent "

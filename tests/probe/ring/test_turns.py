@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from probe.ring import turns as module
 from probe.ring.turns import Due, Turns, ticks
 
 MS = 1_000_000
+
+
+def one(find: Callable[..., NDArray[np.int64]], slot: int, revolution: int) -> int:
+    return int(find(np.array([slot]), np.array([revolution]))[0])
 
 
 def flat(pieces: list[Due]) -> list[tuple[int, int]]:
@@ -47,9 +54,9 @@ def test_instants_are_found_until_they_are_too_old(monkeypatch: pytest.MonkeyPat
         recent = [turn for turn in when if turn[1] >= due[-1].revolution - 1]
         slots, revolutions = np.array([slot for slot, _ in recent]), np.array([number for _, number in recent])
         assert turns.instants(slots, revolutions).tolist() == [when[turn] for turn in recent]
-        assert turns.uncertainty(due[-1].high - 1, due[-1].revolution) == tick
-        assert turns.instant(0, due[-1].revolution + 5) == -1, "that is yet to come"
-    assert turns.instant(0, 1) == -1
+        assert one(turns.uncertainty, due[-1].high - 1, due[-1].revolution) == tick
+        assert one(turns.instants, 0, due[-1].revolution + 5) == -1, "that is yet to come"
+    assert one(turns.instants, 0, 1) == -1
     assert -1 in when.values()
 
 
