@@ -73,6 +73,6 @@ def test_no_more_than_so_many_handshakes_are_under_way() -> None:
 
 def test_none_is_opened_while_answers_wait_to_be_read() -> None:
     beats, far = engine()
-    beats.opens = False
+    beats.calm = False
     play(beats, far, 1, answered=True)
     assert far.admitted == []
