@@ -21,6 +21,7 @@ from pathlib import Path
 
 import click
 
+from chaos.planned import check_plan
 from chaos.runner import Runner, Surroundings
 from cli.captures import read_captures
 from cli.output import check_writable, write_whole
@@ -44,7 +45,10 @@ POLL_S = 0.1
 
 @dataclass(frozen=True)
 class Request:
-    """What this run is asked to do; paths are absolute."""
+    """What this run is asked to do; paths are absolute.
+
+    `dry_run`: every step, and nothing touched. `plan`: the hash that the plan must have, or ''. `quiet`: no table.
+    """
 
     inventory_file: Path
     experiment_files: tuple[Path, ...]
@@ -53,6 +57,10 @@ class Request:
     keep_captures: bool
     color: bool
     name: str = "demo"
+    dry_run: bool = False
+    plan: str = ""
+    junit_file: Path | None = None
+    quiet: bool = False
 
 
 class Lifeline(threading.Thread):
@@ -147,12 +155,21 @@ class Vantages:
 
 def control(request: Request) -> int:
     """Do the run and return its exit code; SIGTERM and SIGINT end it in order. Raises VipchaosError."""
+    return EXIT_CODES[run_once(request, []).verdict.outcome]
+
+
+def run_once(request: Request, stopped: list[str]) -> Judged:
+    """Do the run and return what is to be said of it; a signal that ends it is added to `stopped`.
+
+    Raises VipchaosError.
+    """
     inventory = load_inventory(request.inventory_file)
     experiments = load_experiments(request.experiment_files, inventory)
-    check_writable(request.json_file, request.markdown_file)
+    if request.plan:
+        check_plan(inventory, experiments, request.plan)
+    check_writable(request.json_file, request.markdown_file, request.junit_file)
     run = RunDirectory.create(request.name)
     progress = Progress()
-    stopped: list[str] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: stopped.append(signal.Signals(received).name))
     journal = JournalWriter(run.journal_path(CONTROLLER), CONTROLLER)
@@ -178,7 +195,7 @@ def control(request: Request) -> int:
     progress.end()
     judged = judge_run(run)
     _publish(judged, request, run)
-    return EXIT_CODES[judged.verdict.outcome]
+    return judged
 
 
 def _run(
@@ -234,9 +251,14 @@ def _publish(judged: Judged, request: Request, run: RunDirectory) -> None:
         write_whole(request.json_file, judged.json())
     if request.markdown_file:
         write_whole(request.markdown_file, judged.markdown())
+    if request.junit_file:
+        write_whole(request.junit_file, judged.junit())
     if not request.keep_captures:
         for path in run.path.glob("*.pcap"):
             path.unlink()
+    if request.quiet:
+        click.echo(f"{judged.verdict.outcome}: {judged.verdict.reason}  (run {run.run})", err=True)
+        return
     click.echo(judged.text(request.color), nl=False, color=request.color)
     click.echo(f"report: {report}", err=True)
 

@@ -12,6 +12,7 @@ from core.judge import RunVerdict, judge
 from core.loader import parse_experiments, parse_inventory
 from core.records import Outcome, RunStarted
 from dashboards.report.document import to_document
+from dashboards.report.junit import Suites, to_junit
 from dashboards.report.markdown import to_markdown
 from dashboards.report.text import to_text
 from store.runs import RunDirectory
@@ -49,6 +50,10 @@ class Judged:
         """Return the documented JSON document."""
         return json.dumps(to_document(self.run, self.verdict), indent=2) + "\n"
 
+    def junit(self) -> str:
+        """Return the outcome as JUnit XML."""
+        return to_junit([Suites(self.run, self.started.wall_ns, self.verdict)])
+
 
 def judge_run(run: RunDirectory) -> Judged:
     """Judge a run from its journals alone.
@@ -61,4 +66,5 @@ def judge_run(run: RunDirectory) -> Judged:
         raise CallError(f"run {run.run}: its journal has no beginning; there is nothing to judge")
     inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
     texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    return Judged(started.run, started, judge(records, inventory, parse_experiments(texts, inventory)))
+    experiments = parse_experiments(texts, inventory, past=True)
+    return Judged(started.run, started, judge(records, inventory, experiments))

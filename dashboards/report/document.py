@@ -63,6 +63,7 @@ def _vantage(outcome: VantageOutcome, seen_as: Sequence[Change]) -> dict[str, ob
         "slots_hit": outcome.data_plane.slots if outcome.data_plane else 0,
         "new_connections": _interval(outcome.new_connections),
         "held_kernel": _interval(outcome.held_kernel),
+        "stall": _interval(outcome.stall),
         "alive": outcome.alive,
         "survived": outcome.survived,
         "dropped": dict(outcome.dropped),
