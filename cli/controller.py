@@ -28,7 +28,7 @@ from cli.output import check_writable, write_whole
 from cli.progress import Progress
 from cli.telemetry import FirstAnswers, Telemetry
 from cli.verdict import EXIT_CODES, Judged, judge_run
-from core.errors import PrivilegeError, VipchaosError
+from core.errors import CallError, PrivilegeError, VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
@@ -165,6 +165,8 @@ def run_once(request: Request, stopped: list[str]) -> Judged:
     """
     inventory = load_inventory(request.inventory_file)
     experiments = load_experiments(request.experiment_files, inventory)
+    if request.dry_run:
+        raise CallError("--dry-run: the runner cannot do that yet; `vipchaos plan` says what a run would do")
     if request.plan:
         check_plan(inventory, experiments, request.plan)
     check_writable(request.json_file, request.markdown_file, request.junit_file)

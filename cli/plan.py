@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -58,7 +59,7 @@ def _lines(inventory: Inventory, experiments: Sequence[Experiment]) -> Iterator[
         for fault in experiment.faults:
             yield from _fault(fault, inventory.hosts[fault.target])
         yield f"  timeline (seconds after the method began, which is {begin_s:g} s after the run's gate or later)"
-        yield from (_step(step) for step in steps if step.experiment == experiment.name)
+        yield from _timeline(step for step in steps if step.experiment == experiment.name)
         yield ""
     yield f"the whole run: {longest_s(experiments):g} s at most, after its vantages have started"
 
@@ -82,6 +83,9 @@ def _fault(fault: Fault, host: Host) -> Iterator[str]:
             yield f"    {'' if number else step:<7} {argv}"
 
 
-def _step(step: Step) -> str:
-    what = {StepKind.GATE: "gate: the steady state", StepKind.SETTLE: "settle: the steady state again"}.get(step.kind)
-    return f"  {step.at_s:8.1f}  {what or ' '.join(filter(None, [step.kind.value, step.fault]))}"
+def _timeline(steps: Iterable[Step]) -> Iterator[str]:
+    """Yield a line for each instant and kind of step, with its faults in their order."""
+    for (at_s, kind), together in groupby(steps, key=lambda step: (step.at_s, step.kind)):
+        what = {StepKind.GATE: "gate: the steady state", StepKind.SETTLE: "settle: the steady state again"}.get(kind)
+        faults = ", ".join(step.fault for step in together if step.fault)
+        yield f"  {at_s:8.1f}  {what or ' '.join(filter(None, [kind.value, faults]))}"
