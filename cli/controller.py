@@ -226,7 +226,7 @@ def _run(
         while first.missing:
             telemetry()
             why = vantages.failed() or (f"told to stop ({stopped[0]})" if stopped else "")
-            if why or time.monotonic() - started_s > FIRST_ANSWER_S:
+            if why or (first.missing and time.monotonic() - started_s > FIRST_ANSWER_S):
                 silent = ", ".join(sorted(first.missing))
                 words = f"no answered heartbeat at {silent} within {FIRST_ANSWER_S:g} s"
                 return Outcome.ABORTED if stopped else Outcome.INCONCLUSIVE, f"{why or words}; see {run.path}/*.log"
