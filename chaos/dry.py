@@ -11,13 +11,30 @@ from chaos import lease as leases
 from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.guard.announcing import announcing
-from chaos.guard.client import RefusedByGuardError
+from chaos.guard.client import CAPS_FILE, RefusedByGuardError
 from chaos.guard.injected import Injected
+from chaos.runner import Surroundings
 from chaos.transport import Target, Untouched, at
 from core.lease import Lease, LeasedFault
+from core.loader import caps
 from core.rails import Caps, refusal, unsafe
-from core.records import FaultPhase, FaultStep
+from core.records import FaultPhase, FaultStep, Record
 from core.refusals import Refusal
+
+DRY_RUN = "dry_run"
+TOUCHED_NOTHING = "dry run: every step could be done; nothing was touched, so nothing is judged"
+
+
+def dry(surroundings: Surroundings) -> Surroundings:
+    """Return the same surroundings for a dry run: each step is recorded as one of it, and nothing is waited for."""
+
+    def record(fact: Record) -> None:
+        if isinstance(fact, FaultStep) and fact.phase is not FaultPhase.DRY_RUN:
+            fact = replace(fact, phase=FaultPhase.DRY_RUN, detail=f"{fact.phase}: {fact.detail}".rstrip(": "))
+        surroundings.record(fact)
+
+    guard = DryGuard(record, caps(CAPS_FILE))
+    return replace(surroundings, record=record, guard=lambda: guard, hurry=True)
 
 
 class DryGuard:

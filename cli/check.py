@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from core.loader import load_experiments, load_inventory
+from core.loader import load_all
 
 LAB_INVENTORY = Path(__file__).resolve().parent.parent / "experiments" / "lab.yaml"
 
@@ -21,15 +21,15 @@ LAB_INVENTORY = Path(__file__).resolve().parent.parent / "experiments" / "lab.ya
 def check(inventory: Path, experiments: tuple[Path, ...], as_json: bool) -> None:
     """Check an inventory and EXPERIMENTS, in the order in which they would run. Nothing is touched.
 
-    Problems are printed as `file:line: key path: what is wrong, allowed: what is allowed`; exit code 4.
+    All problems of all files are printed, as `file:line: key path: what is wrong, allowed: what is allowed`;
+    exit code 4.
 
     \b
     Examples:
       vipchaos check --inventory my-network.yaml
       vipchaos check experiments/site-failover.yaml experiments/site-failback.yaml
     """
-    found = load_inventory(inventory)
-    loaded = load_experiments(experiments, found)
+    found, loaded = load_all(inventory, experiments)
     if as_json:
         click.echo(json.dumps({"inventory": str(inventory), "experiments": [item.name for item in loaded]}))
         return

@@ -2,7 +2,7 @@
 
 Started by `vipchaos demo` as `python -m cli.controller`. Standard input is the lifeline: at its end the run is
 aborted, every fault is reverted and the agents are stopped. If this process is killed outright, the agents see
-their own lifelines end and the watchdogs of the leases revert what is out.
+their own lifelines end and the guard reverts what is out.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ import contextlib
 import importlib.metadata
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from chaos.runner import Runner, Surroundings
+from chaos.dry import DRY_RUN, TOUCHED_NOTHING, dry
+from chaos.planned import check_plan
+from chaos.runner import Ending, Runner, Surroundings
 from cli.captures import read_captures
 from cli.output import check_writable, write_whole
 from cli.progress import Progress
 from cli.telemetry import FirstAnswers, Telemetry
-from cli.verdict import EXIT_CODES, Judged, judge_run
-from core.errors import PrivilegeError, VipchaosError
+from cli.vantages import Vantages
+from cli.verdict import Judged, exit_code, judge_run
+from core.errors import VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
@@ -38,13 +40,15 @@ from store.journal import JournalWriter
 from store.runs import CONTROLLER, RunDirectory
 
 FIRST_ANSWER_S = 15.0
-STOP_S = 10.0
 POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Request:
-    """What this run is asked to do; paths are absolute."""
+    """What this run is asked to do; paths are absolute.
+
+    `dry_run`: every step, and nothing touched. `plan`: the hash that the plan must have, or ''. `quiet`: no table.
+    """
 
     inventory_file: Path
     experiment_files: tuple[Path, ...]
@@ -53,6 +57,10 @@ class Request:
     keep_captures: bool
     color: bool
     name: str = "demo"
+    dry_run: bool = False
+    plan: str = ""
+    junit_file: Path | None = None
+    quiet: bool = False
 
 
 class Lifeline(threading.Thread):
@@ -70,89 +78,22 @@ class Lifeline(threading.Thread):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-@dataclass
-class Vantages:
-    """The processes of a run: an agent and a capture for each vantage; agents end by their lifelines."""
-
-    agents: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    captures: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    directory: Path = Path()
-
-    def start(self, inventory: Inventory, request: Request, run: RunDirectory) -> None:
-        """Start them all."""
-        self.directory = run.path
-        for name, vantage in inventory.vantages.items():
-            host = inventory.hosts[vantage.host]
-            place = ["ip", "netns", "exec", host.target] if host.transport == "netns" else []
-            # An agent has a lifeline; a capture has the kernel, which ends it when this process dies.
-            leash = ["setpriv", "--pdeathsig", "TERM"]
-            log = (run.path / f"{name}.log").open("wb")
-            with log:
-                self.captures.append(
-                    subprocess.Popen(
-                        [*place, *leash, *capture.command(run.path / f"{name}.pcap", inventory.vip)],
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=log,
-                    )
-                )
-                self.agents[name] = subprocess.Popen(
-                    [
-                        *place,
-                        sys.executable,
-                        "-m",
-                        "cli",
-                        "agent",
-                        "--inventory",
-                        str(request.inventory_file),
-                        "--vantage",
-                        name,
-                        "--journal",
-                        str(run.journal_path(name)),
-                        "--run",
-                        run.run,
-                        "--lifeline",
-                    ],
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                )
-
-    def failed(self) -> str:
-        """Return which agent has ended though nobody told it to, or ''. Raises PrivilegeError when it may not run."""
-        ended = [(name, agent) for name, agent in self.agents.items() if agent.poll() is not None]
-        if not ended:
-            return ""
-        name, agent = ended[0]
-        words = (self.directory / f"{name}.log").read_text(errors="replace").strip().splitlines()
-        why = f": {words[-1]}" if words else ""
-        if agent.returncode == PrivilegeError.exit_code:
-            raise PrivilegeError(f"agent {name}{why}")
-        return f"agent {name} ended with exit code {agent.returncode}{why}"
-
-    def stop(self) -> None:
-        """End all of them in order."""
-        for agent in self.agents.values():
-            if agent.stdin is not None:
-                agent.stdin.close()
-        for process in (*self.agents.values(), *self.captures):
-            if process in self.captures:
-                process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 def control(request: Request) -> int:
     """Do the run and return its exit code; SIGTERM and SIGINT end it in order. Raises VipchaosError."""
+    return exit_code(run_once(request, []))
+
+
+def run_once(request: Request, stopped: list[str]) -> Judged:
+    """Do the run and return what is to be said of it; a signal that ends it is added to `stopped`.
+
+    Raises VipchaosError.
+    """
     inventory = load_inventory(request.inventory_file)
     experiments = load_experiments(request.experiment_files, inventory)
-    check_writable(request.json_file, request.markdown_file)
+    plan = check_plan(inventory, experiments, request.plan)
+    check_writable(request.json_file, request.markdown_file, request.junit_file)
     run = RunDirectory.create(request.name)
     progress = Progress()
-    stopped: list[str] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: stopped.append(signal.Signals(received).name))
     journal = JournalWriter(run.journal_path(CONTROLLER), CONTROLLER)
@@ -164,21 +105,24 @@ def control(request: Request) -> int:
             importlib.metadata.version("vipchaos"),
             read_text(request.inventory_file),
             tuple(read_text(path) for path in request.experiment_files),
+            plan,
+            request.dry_run,
         )
     )
-    outcome, reason = _run(inventory, experiments, request, run, journal.append, progress, stopped)
+    ended = _run(inventory, experiments, request, run, plan, journal.append, progress, stopped)
     try:
         for fact in read_captures(run):
             journal.append(fact)
     except CaptureError as error:
-        if outcome is Outcome.PASSED:
-            outcome, reason = Outcome.INCONCLUSIVE, f"no capture to hold the intervals against: {error}"
-    journal.append(RunEnded(time.monotonic_ns(), time.time_ns(), outcome, reason))
+        if ended.outcome is Outcome.PASSED:
+            why = f"no capture to hold the intervals against: {error}"
+            ended = Ending(Outcome.INCONCLUSIVE, why, "no_capture")
+    journal.append(RunEnded(time.monotonic_ns(), time.time_ns(), ended.outcome, ended.reason, ended.reason_code))
     journal.close()
     progress.end()
     judged = judge_run(run)
     _publish(judged, request, run)
-    return EXIT_CODES[judged.verdict.outcome]
+    return judged
 
 
 def _run(
@@ -186,10 +130,11 @@ def _run(
     experiments: Sequence[Experiment],
     request: Request,
     run: RunDirectory,
+    plan: str,
     record: Callable[[Record], None],
     progress: Progress,
     stopped: list[str],
-) -> tuple[Outcome, str]:
+) -> Ending:
     vantages = Vantages()
     first = FirstAnswers(frozenset(inventory.vantages))
 
@@ -202,15 +147,16 @@ def _run(
         why = "tcpdump cannot run in a user namespace; vipchaos takes the packet captures itself"
         record(Note(time.monotonic_ns(), CONTROLLER, why))
     try:
-        vantages.start(inventory, request, run)
+        vantages.start(inventory, request.inventory_file, run)
         started_s = time.monotonic()
         while first.missing:
             telemetry()
             why = vantages.failed() or (f"told to stop ({stopped[0]})" if stopped else "")
-            if why or time.monotonic() - started_s > FIRST_ANSWER_S:
+            if why or (first.missing and time.monotonic() - started_s > FIRST_ANSWER_S):
                 silent = ", ".join(sorted(first.missing))
                 words = f"no answered heartbeat at {silent} within {FIRST_ANSWER_S:g} s"
-                return Outcome.ABORTED if stopped else Outcome.INCONCLUSIVE, f"{why or words}; see {run.path}/*.log"
+                outcome = Outcome.ABORTED if stopped else Outcome.INCONCLUSIVE
+                return Ending(outcome, f"{why or words}; see {run.path}/*.log", "stopped" if stopped else "no_answer")
             time.sleep(POLL_S)
         progress.line(f"first heartbeats answered at every vantage after {time.monotonic() - started_s:.1f} s")
         surroundings = Surroundings(
@@ -219,8 +165,12 @@ def _run(
             stop=lambda: f"told to stop ({stopped[0]})" if stopped else vantages.failed(),
             run=run.run,
             run_directory=run.path,
+            plan=plan,
         )
-        return Runner(experiments, inventory, surroundings).run()
+        if not request.dry_run:
+            return Runner(experiments, inventory, surroundings).run()
+        ended = Runner(experiments, inventory, dry(surroundings)).run()
+        return Ending(Outcome.INCONCLUSIVE, TOUCHED_NOTHING, DRY_RUN) if ended.outcome is Outcome.PASSED else ended
     finally:
         vantages.stop()
 
@@ -234,9 +184,14 @@ def _publish(judged: Judged, request: Request, run: RunDirectory) -> None:
         write_whole(request.json_file, judged.json())
     if request.markdown_file:
         write_whole(request.markdown_file, judged.markdown())
+    if request.junit_file:
+        write_whole(request.junit_file, judged.junit())
     if not request.keep_captures:
         for path in run.path.glob("*.pcap"):
             path.unlink()
+    if request.quiet:
+        click.echo(f"{judged.verdict.outcome}: {judged.verdict.reason}  (run {run.run})", err=True)
+        return
     click.echo(judged.text(request.color), nl=False, color=request.color)
     click.echo(f"report: {report}", err=True)
 

@@ -51,6 +51,8 @@ class Progress:
             case ExperimentPhase():
                 self._phase = f"{record.experiment}: {record.phase}"
                 self.line(f"{self._phase}{'  ' + record.detail if record.detail else ''}")
+            case FaultStep() if record.phase is FaultPhase.DRY_RUN:
+                self.line(f"{record.experiment}: {record.fault} {record.detail}")
             case FaultStep() if record.phase in LOUD:
                 self.line(f"{record.experiment}: {record.fault} {record.phase.replace('_', ' ')}")
             case Note():

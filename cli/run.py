@@ -13,6 +13,10 @@ import click
 @click.option("--inventory", type=click.Path(path_type=Path), required=True, help="Inventory file (YAML).")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the whole outcome to FILE.")
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write the report to FILE as well.")
+@click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write JUnit XML, for CI, to FILE.")
+@click.option("--plan", "plan_hash", default="", metavar="HASH", help="Refuse a plan that is not the one of HASH.")
+@click.option("--trials", type=click.IntRange(1, 100), default=1, help="Do the whole list so many times.")
+@click.option("--dry-run", is_flag=True, help="Go through every step and touch nothing.")
 @click.option("--keep-captures", is_flag=True, help="Keep the packet captures in the run's directory.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
 @click.argument("experiments", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -20,6 +24,10 @@ def run(
     inventory: Path,
     json_file: Path | None,
     markdown_file: Path | None,
+    junit_file: Path | None,
+    plan_hash: str,
+    trials: int,
+    dry_run: bool,
     keep_captures: bool,
     color: bool | None,
     experiments: tuple[Path, ...],
@@ -28,12 +36,31 @@ def run(
 
     Needs root: raw packets at the vantages, and whatever the faults' targets ask for. Ctrl-C reverts and ends.
 
+    With --trials each is a run of its own; the figures of all are printed, and --json writes those. A trial that is
+    BLOCKED, ABORTED or REVERT_FAILED is the last. The exit code is the worst outcome's.
+
     \b
     Examples:
       vipchaos check --inventory staging.yaml drain.yaml
       vipchaos run --inventory staging.yaml --json outcome.json drain.yaml
+      vipchaos run --inventory staging.yaml --plan 0f5d1c2b9a77 --trials 20 drain.yaml
     """
     from cli.controller import Request, control
+    from cli.trials import run_trials
 
+    if trials > 1 and markdown_file:
+        raise click.UsageError("--markdown is of one run: with --trials each has a report.md in its directory")
     chosen = sys.stdout.isatty() and "NO_COLOR" not in os.environ if color is None else color
-    sys.exit(control(Request(inventory.resolve(), experiments, json_file, markdown_file, keep_captures, chosen, "run")))
+    request = Request(
+        inventory.resolve(),
+        experiments,
+        json_file,
+        markdown_file,
+        keep_captures,
+        chosen,
+        "run",
+        dry_run=dry_run,
+        plan=plan_hash,
+        junit_file=junit_file,
+    )
+    sys.exit(run_trials(request, trials) if trials > 1 else control(request))

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from chaos.dry import DRY_RUN
 from core.errors import CallError
 from core.judge import RunVerdict, judge
 from core.loader import parse_experiments, parse_inventory
 from core.records import Outcome, RunStarted
 from dashboards.report.document import to_document
+from dashboards.report.junit import Suites, to_junit
 from dashboards.report.markdown import to_markdown
 from dashboards.report.text import to_text
 from store.runs import RunDirectory
@@ -49,6 +51,15 @@ class Judged:
         """Return the documented JSON document."""
         return json.dumps(to_document(self.run, self.verdict), indent=2) + "\n"
 
+    def junit(self) -> str:
+        """Return the outcome as JUnit XML."""
+        return to_junit([Suites(self.run, self.started.wall_ns, self.verdict)])
+
+
+def exit_code(judged: Judged) -> int:
+    """Return what a command ends with that has done this run: 0 also for a dry run that came to its end."""
+    return 0 if judged.verdict.reason_code == DRY_RUN else EXIT_CODES[judged.verdict.outcome]
+
 
 def judge_run(run: RunDirectory) -> Judged:
     """Judge a run from its journals alone.
@@ -61,4 +72,5 @@ def judge_run(run: RunDirectory) -> Judged:
         raise CallError(f"run {run.run}: its journal has no beginning; there is nothing to judge")
     inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
     texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    return Judged(started.run, started, judge(records, inventory, parse_experiments(texts, inventory)))
+    experiments = parse_experiments(texts, inventory, past=True)
+    return Judged(started.run, started, judge(records, inventory, experiments))

@@ -9,7 +9,7 @@ from core.drivers import Argument, ArgumentKind
 from core.reader import Reader
 
 Value = str | int | float | bool | tuple[str, ...]
-_PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}\Z")
+PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}\Z")
 
 
 def read_arguments(fault: Reader, wanted: typing.Mapping[str, Argument]) -> dict[str, Value]:
@@ -71,14 +71,14 @@ def _command(section: Reader, name: str) -> tuple[str, ...] | None:
     words = section.words(name, "a list: an absolute path, then its arguments")
     if not words:
         return None
-    if not _PATH.match(words[0][1]):
+    if not PATH.match(words[0][1]):
         section.problem(words[0][0], name, f"runs {words[0][1]}", "an absolute path first")
     return tuple(word for _, word in words)
 
 
 def _path(section: Reader, name: str) -> str | None:
     value = section.text(name, "an absolute path")
-    if value is not None and not _PATH.match(value):
+    if value is not None and not PATH.match(value):
         section.problem(section.line_of(name), name, f"is {value!r}", "an absolute path")
         return None
     return value

@@ -56,6 +56,7 @@ class VantageOutcome:
     `open_ns` is how long the worst slot has been silent at the end of the event, 0 when all are answered.
     `self_inflicted` counts gaps that the probe itself caused, `ring_dropped` packets that found its receive ring full.
     `unknown` says why the figures cannot be relied on, or ''.
+    `stall` is the worst data-plane outage of a session that survived it.
     `open_new_ns` is how long new connections have failed at the end, 0 when they are answered.
     """
 
@@ -77,6 +78,7 @@ class VantageOutcome:
     ring_dropped: int = 0
     open_new_ns: int = 0
     engine: str = ""
+    stall: Interval | None = None
 
     @property
     def measures_data_plane(self) -> bool:
@@ -124,7 +126,8 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
     for experiment in experiments:
         mine = [step for step in steps if step.experiment == (experiment.reverts or experiment.name)]
         injected = _injected(mine)
-        reverting = [step.t_ns for step in mine if step.phase is FaultPhase.REVERTING]
+        owner = next((other for other in experiments if other.name == experiment.reverts), experiment)
+        reverting_ns = _reverting_ns(mine, owner)
         if experiment.faults and injected:
             seen = {step.fault for step in mine if step.phase is FaultPhase.PROVEN}
             later = next((other.name for other in experiments if other.reverts == experiment.name), "")
@@ -132,11 +135,11 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
                 (min(injected), experiment, "failover", later, seen >= {fault.name for fault in experiment.faults})
             )
         own_failback = experiment.faults and not any(other.reverts == experiment.name for other in experiments)
-        if reverting and (own_failback or experiment.reverts):
+        if reverting_ns and (own_failback or experiment.reverts):
             seen = {step.fault for step in mine if step.phase is FaultPhase.REVERT_PROVEN}
             wanted = {step.fault for step in mine if step.phase is FaultPhase.ARMED}
             pair = experiment.reverts or experiment.name
-            starts.append((min(reverting), experiment, "failback", pair, seen >= wanted))
+            starts.append((reverting_ns, experiment, "failback", pair, seen >= wanted))
     starts.sort(key=lambda start: start[0])
     end_ns = _end(records)
     found = []
@@ -163,6 +166,17 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
             )
         )
     return tuple(found)
+
+
+def _reverting_ns(steps: Sequence[FaultStep], experiment: Experiment) -> int:
+    """Return when the faults of `experiment` began to be reverted for good, or 0.
+
+    What is reverted at the end of its own hold, while others stay, is part of the method; unless there is nothing else.
+    """
+    alone = {fault.name for fault in experiment.faults if fault.hold_s is not None}
+    found = [step for step in steps if step.phase is FaultPhase.REVERTING]
+    together = [step.t_ns for step in found if step.fault not in alone]
+    return min(together) if together else max((step.t_ns for step in found), default=0)
 
 
 def _end(records: Sequence[Record]) -> int:
@@ -281,6 +295,7 @@ def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) ->
         ring_dropped=sum(loss.packets for loss in lost),
         open_new_ns=until_ns - fold.no_new_since_ns if fold.no_new_since_ns else 0,
         engine=fold.engine,
+        stall=_worst([outage for outage in outages if outage.same_session], Clock.DATA_PLANE),
     )
 
 

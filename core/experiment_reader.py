@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.argument_reader import read_arguments
-from core.drivers import DRIVERS
 from core.experiment import Abort, Expectation, Experiment, Fault, Sessions, SteadyState
+from core.fault_reader import read_faults
 from core.inventory import Inventory
 from core.reader import Reader
+from core.shapes import ABORT, EXPECTATION, EXPERIMENT, STEADY_STATE
 from core.yaml_nodes import Mapping, Problems
 
-KEYS = ("name", "title", "steady_state", "faults", "reverts", "hold_s", "lease_s", "settle_s", "expectations", "abort")
-EXPECTATION_KEYS = (
-    "vantages",
-    "site",
-    "node",
-    "nat_pool",
-    "sessions",
-    "outage_upper_s",
-    "new_connections_upper_s",
-)
-LONGEST_S = 3600
 LEASE_MARGIN_S = 5
+STALE_S = 3.0
 
 
 def read_experiment(
-    root: Mapping, problems: Problems, inventory: Inventory, earlier: Sequence[Experiment]
+    root: Mapping,
+    problems: Problems,
+    inventory: Inventory,
+    earlier: Sequence[Experiment],
+    whole: bool = True,
+    past: bool = False,
 ) -> Experiment | None:
-    """Return the experiment, or None with the reasons among the problems."""
+    """Return the experiment, or None with the reasons among the problems.
+
+    `earlier` are those before it in the list; not `whole` where some of them could not be read. `past`: it has been
+    run.
+    """
     reader = Reader(root, "", problems)
-    reader.only(*KEYS)
+    reader.only(*EXPERIMENT)
     name = reader.name("name")
     if name is not None and name in (experiment.name for experiment in earlier):
         reader.problem(reader.line_of("name"), "name", f"{name} is in the list already", "each experiment once")
     title = reader.text("title")
     steady = _steady(reader, inventory)
-    reverts = _reverts(reader, earlier)
-    faults = () if reader.has("reverts") else _faults(reader, inventory)
-    hold_s = reader.number("hold_s", 1, LONGEST_S)
-    settle_s = reader.number("settle_s", 1, LONGEST_S)
-    lease_s = _lease(reader, hold_s)
+    reverts = _reverts(reader, earlier, whole)
+    hold_s = reader.number("hold_s", *EXPERIMENT["hold_s"].range)
+    faults = () if reader.has("reverts") else read_faults(reader, inventory, hold_s, past)
+    settle_s = reader.number("settle_s", *EXPERIMENT["settle_s"].range)
+    lease_s = _lease(reader, faults, hold_s)
+    together = reader.flag("together") if reader.has("together") else False
     expectations = _expectations(reader, inventory)
     abort = _abort(reader, inventory)
     complete = name is not None and title is not None and steady is not None
@@ -50,22 +50,35 @@ def read_experiment(
     assert title is not None
     assert steady is not None
     return Experiment(
-        name, title, steady, faults, reverts, hold_s, lease_s, settle_s, expectations, abort, problems.source
+        name,
+        title,
+        steady,
+        faults,
+        reverts,
+        hold_s,
+        lease_s,
+        settle_s,
+        expectations,
+        abort,
+        problems.source,
+        bool(together),
     )
 
 
-def _lease(reader: Reader, hold_s: float | None) -> float | None:
+def _lease(reader: Reader, faults: Sequence[Fault], hold_s: float | None) -> float | None:
     if reader.has("reverts"):
         if reader.has("lease_s"):
             reader.problem(reader.line_of("lease_s"), "lease_s", "has no meaning here", "the lease of the one reverted")
         return 0.0
-    lease_s = reader.number("lease_s", 1, LONGEST_S)
-    if lease_s is not None and hold_s is not None and lease_s < hold_s + LEASE_MARGIN_S:
+    lease_s = reader.number("lease_s", *EXPERIMENT["lease_s"].range)
+    last_s = max((fault.at_s for fault in faults), default=0.0)
+    if lease_s is not None and hold_s is not None and lease_s < last_s + hold_s + LEASE_MARGIN_S:
+        after = f" after at_s {last_s:g}" if last_s else ""
         reader.problem(
             reader.line_of("lease_s"),
             "lease_s",
-            f"is {lease_s:g}, too short for hold_s {hold_s:g}",
-            f"at least hold_s + {LEASE_MARGIN_S}",
+            f"is {lease_s:g}, too short for hold_s {hold_s:g}{after}",
+            f"at least {'at_s + ' if last_s else ''}hold_s + {LEASE_MARGIN_S}",
         )
     return lease_s
 
@@ -74,7 +87,7 @@ def _steady(reader: Reader, inventory: Inventory) -> SteadyState | None:
     section = reader.section("steady_state", "a mapping with answered_by, for_s and timeout_s")
     if section is None:
         return None
-    section.only("answered_by", "for_s", "timeout_s")
+    section.only(*STEADY_STATE)
     by = section.section("answered_by", "a mapping of vantage to site")
     answered: dict[str, str] = {}
     for vantage, line, site in by.texts() if by else ():
@@ -83,40 +96,27 @@ def _steady(reader: Reader, inventory: Inventory) -> SteadyState | None:
         if by is not None and site is not None and site not in inventory.sites:
             by.problem(line, vantage, f"is {site}, an unknown site", ", ".join(sorted(inventory.sites)))
         answered[vantage] = site or ""
-    for_s, timeout_s = section.number("for_s", 1, 600), section.number("timeout_s", 1, 600)
+    for_s, timeout_s = (section.number(key, *STEADY_STATE[key].range) for key in ("for_s", "timeout_s"))
     return None if for_s is None or timeout_s is None else SteadyState(answered, for_s, timeout_s)
 
 
-def _reverts(reader: Reader, earlier: Sequence[Experiment]) -> str | None:
+def _reverts(reader: Reader, earlier: Sequence[Experiment], whole: bool) -> str | None:
     if not reader.has("reverts"):
         return None
     if reader.has("faults"):
         reader.problem(reader.line_of("faults"), "faults", "stands beside reverts", "either faults or reverts")
+    if not whole:
+        return reader.name("reverts")  # it may be one that could not be read
     candidates = [experiment.name for experiment in earlier if experiment.faults]
-    return reader.choice("reverts", candidates, "earlier experiment with faults")
-
-
-def _faults(reader: Reader, inventory: Inventory) -> tuple[Fault, ...]:
-    faults: list[Fault] = []
-    for section in reader.sections("faults", "a list of faults, or reverts instead"):
-        section.only("name", "driver", "target", "arguments", "at_s")
-        name = section.name("name")
-        if name is not None and name in (fault.name for fault in faults):
-            section.problem(section.line_of("name"), "name", f"{name} is the name of another fault", "each name once")
-        driver = section.choice("driver", DRIVERS, "driver")
-        target = section.choice("target", inventory.hosts, "host of the inventory")
-        if target is not None and target not in inventory.allowed_targets:
-            section.problem(
-                section.line_of("target"),
-                "target",
-                f"{target} may not be touched",
-                f"allowed_targets of the inventory: {', '.join(sorted(inventory.allowed_targets)) or 'none'}",
-            )
-        at_s = section.number("at_s", 0, LONGEST_S, 0.0)
-        arguments = read_arguments(section, DRIVERS[driver]) if driver else {}
-        if name and driver and target and at_s is not None:
-            faults.append(Fault(name, driver, target, arguments, at_s))
-    return tuple(faults)
+    name = reader.choice("reverts", candidates, "earlier experiment with faults")
+    reverted = next((experiment for experiment in earlier if experiment.name == name), None)
+    line = reader.line_of("reverts")
+    again = next((experiment.name for experiment in earlier if name and experiment.reverts == name), None)
+    if again is not None:
+        reader.problem(line, "reverts", f"{name} is reverted by {again} already", "each experiment reverted once")
+    if reverted is not None and all(fault.hold_s is not None for fault in reverted.faults):
+        reader.problem(line, "reverts", f"nothing of {name} is out at its end", "a fault there without its own hold_s")
+    return name
 
 
 def _vantages(section: Reader, inventory: Inventory) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def _expectations(reader: Reader, inventory: Inventory) -> tuple[Expectation, ..
     pools = [site.nat_pool.name for site in inventory.sites.values()]
     nodes = [node.name for site in inventory.sites.values() for node in site.nodes]
     for section in reader.sections("expectations", "a list of expectations"):
-        section.only(*EXPECTATION_KEYS)
+        section.only(*EXPECTATION)
         vantages = _vantages(section, inventory)
         taken = {vantage for expectation in expectations for vantage in expectation.vantages}
         for vantage in taken.intersection(vantages):
@@ -142,8 +142,9 @@ def _expectations(reader: Reader, inventory: Inventory) -> tuple[Expectation, ..
                 f"{vantage} is in an expectation above",
                 "each vantage in one expectation",
             )
-        if not any(section.has(key) for key in EXPECTATION_KEYS[1:]):
-            section.problem(section.line, "", "expects nothing", ", ".join(EXPECTATION_KEYS[1:]))
+        expected = [key for key in EXPECTATION if key != "vantages"]
+        if not any(section.has(key) for key in expected):
+            section.problem(section.line, "", "expects nothing", ", ".join(expected))
         kind = section.choice("sessions", Sessions, "such word") if section.has("sessions") else None
         expectations.append(
             Expectation(
@@ -160,15 +161,16 @@ def _expectations(reader: Reader, inventory: Inventory) -> tuple[Expectation, ..
 
 
 def _bound(section: Reader, key: str) -> float | None:
-    return section.number(key, 0.001, LONGEST_S) if section.has(key) else None
+    return section.number(key, *EXPECTATION[key].range) if section.has(key) else None
 
 
 def _abort(reader: Reader, inventory: Inventory) -> tuple[Abort, ...]:
     conditions = []
     for section in reader.sections("abort", "a list of at least one abort condition"):
-        section.only("vantages", "outage_s", "stale_s")
+        section.only(*ABORT)
         vantages = _vantages(section, inventory)
-        outage_s, stale_s = section.number("outage_s", 0.1, LONGEST_S), section.number("stale_s", 1, 600, 3.0)
+        outage_s = section.number("outage_s", *ABORT["outage_s"].range)
+        stale_s = section.number("stale_s", *ABORT["stale_s"].range, STALE_S)
         if outage_s is not None and stale_s is not None:
             conditions.append(Abort(vantages, outage_s, stale_s))
     return tuple(conditions)

@@ -20,19 +20,29 @@ from core.inventory import (
     Vip,
 )
 from core.reader import Reader
+from core.shapes import (
+    ANNOUNCES,
+    HOST,
+    INVENTORY,
+    MOST_SOURCES,
+    NAT_POOL,
+    NODE,
+    PATTERN,
+    SERVICE,
+    SITE,
+    TRANSPORTS,
+    VANTAGE,
+    VIP,
+)
 from core.yaml_nodes import Mapping, Problems
 
-MOST_SESSIONS = 200_000
 SESSIONS_A_SOURCE = 20_000
-MOST_SOURCES = 64
-TRANSPORTS = ("local", "netns")
-KEYS = ("vip", "sites", "vantages", "hosts", "allowed_targets")
 
 
 def read_inventory(root: Mapping, problems: Problems) -> Inventory | None:
     """Return the inventory, or None with the reasons among the problems."""
     reader = Reader(root, "", problems)
-    reader.only(*KEYS)
+    reader.only(*INVENTORY)
     hosts = _hosts(reader)
     vip = _vip(reader)
     sites = _sites(reader, hosts)
@@ -47,8 +57,9 @@ def _vip(reader: Reader) -> Vip | None:
     section = reader.section("vip", "a mapping with name, address and port")
     if section is None:
         return None
-    section.only("name", "address", "port", "service")
-    name, address, port = section.name("name"), section.address("address"), section.whole("port", 1, 65535)
+    section.only(*VIP)
+    name, address = section.name("name"), section.address("address")
+    port = section.whole("port", *VIP["port"].whole_range)
     service = _service(section, str(address)) if section.has("service") else Service()
     if address is not None and (address.is_multicast or address.is_unspecified or int(address) == 0xFFFF_FFFF):
         section.problem(section.line_of("address"), "address", f"is {address}", "an address that one host can have")
@@ -63,8 +74,7 @@ def _service(vip: Reader, address: str) -> Service | None:
     mode = section.choice("mode", Mode, "mode") if section else None
     if section is None or mode is None:
         return None
-    http = ("path", "host", "client", "server", "site")
-    section.only("mode", *(http if mode in (Mode.HTTP, Mode.TLS) else ()), *(("ca",) if mode == Mode.TLS else ()))
+    section.only(*(name for name, key in SERVICE.items() if key.with_ is None or mode in key.with_[1]))
     if mode not in (Mode.HTTP, Mode.TLS):
         return Service(Mode(mode))
     # Inside TLS nothing is asked, unless something here says what.
@@ -74,7 +84,7 @@ def _service(vip: Reader, address: str) -> Service | None:
     if path is not None and section.has("path") and not path.startswith("/"):
         section.problem(section.line_of("path"), "path", f"is {path!r}", "a path that begins with /")
     ca = section.text("ca", "the path of a PEM file of authorities") if section.has("ca") else ""
-    client, server, site = (_pattern(section, key) for key in http[2:])
+    client, server, site = (_pattern(section, key) for key in ("client", "server", "site"))
     if path is None or host is None or ca is None:
         return None
     return Service(Mode(mode), path, host, client, server, site, ca)
@@ -86,7 +96,7 @@ def _pattern(service: Reader, key: str) -> Pattern | None:
     section = service.section(key, "a mapping with pattern, and header where it is not in the body")
     if section is None:
         return None
-    section.only("header", "pattern")
+    section.only(*PATTERN)
     header = section.name("header") if section.has("header") else ""
     expression = section.text("pattern", "a regular expression with one group")
     if header is None or expression is None:
@@ -107,7 +117,7 @@ def _hosts(reader: Reader) -> dict[str, Host]:
     hosts: dict[str, Host] = {}
     for name, host in section.named_sections() if section else ():
         transport = host.choice("transport", TRANSPORTS, "transport")
-        host.only("transport", "target")
+        host.only(*HOST)
         target = host.name("target") if transport == "netns" or host.has("target") else ""
         if transport is not None and target is not None:
             hosts[name] = Host(name, transport, target)
@@ -121,7 +131,7 @@ def _sites(reader: Reader, hosts: dict[str, Host]) -> dict[str, Site]:
     homes: dict[str, str] = {}
     shown: dict[Address, str] = {}
     for name, site in section.named_sections() if section else ():
-        site.only("nat_pool", "nodes", "announces")
+        site.only(*SITE)
         pool = _pool(site, name, pools)
         nodes = _nodes(site, name, hosts, homes, shown)
         if pool is not None:
@@ -135,7 +145,7 @@ def _announces(site: Reader, hosts: dict[str, Host]) -> Announces | None:
     section = site.section("announces", "a mapping with host, command and shows")
     if section is None:
         return None
-    section.only("host", "command", "shows")
+    section.only(*ANNOUNCES)
     host = section.choice("host", hosts, "host of the inventory")
     command = tuple(word for _, word in section.words("command", "a list: a program and its arguments"))
     shows = section.text("shows", "text that the command prints while the site announces the VIP")
@@ -146,7 +156,7 @@ def _pool(site: Reader, site_name: str, pools: list[tuple[str, str, Network]]) -
     section = site.section("nat_pool", "a mapping with name and network")
     if section is None:
         return None
-    section.only("name", "network")
+    section.only(*NAT_POOL)
     name, network = section.name("name"), section.network("network")
     if name is None or network is None:
         return None
@@ -176,7 +186,7 @@ def _nodes(
     section = site.section("nodes", "a mapping of node names")
     nodes: list[Node] = []
     for name, node in section.named_sections() if section else ():
-        node.only("host", "addresses")
+        node.only(*NODE)
         if name in homes:
             node.problem(node.line, "", f"node {name} is in site {homes[name]} already", "each node in one site")
         homes.setdefault(name, site_name)
@@ -202,10 +212,10 @@ def _vantages(reader: Reader, hosts: dict[str, Host], vip: Vip | None) -> dict[s
     section = reader.section("vantages", "a mapping of vantage names")
     vantages: dict[str, Vantage] = {}
     for name, vantage in section.named_sections() if section else ():
-        vantage.only("host", "sessions", "period_s", "sources")
+        vantage.only(*VANTAGE)
         host = vantage.choice("host", hosts, "host of the inventory")
-        sessions = vantage.whole("sessions", 1, MOST_SESSIONS)
-        period_s = vantage.number("period_s", 0.005, 10)
+        sessions = vantage.whole("sessions", *VANTAGE["sessions"].whole_range)
+        period_s = vantage.number("period_s", *VANTAGE["period_s"].range)
         if host is not None and sessions is not None and period_s is not None:
             vantages[name] = Vantage(name, host, sessions, period_s, tuple(_sources(vantage, vip, sessions)))
     return vantages

@@ -40,7 +40,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """Everything that is said of a run. `changes`: those of who answers, whatever the experiments meant to do."""
+    """Everything that is said of a run. `changes`: those of who answers, whatever the experiments meant to do.
+
+    `reason_code` is `reason` for programs: held, broken, unknown, interrupted, captures_contradict, or the runner's.
+    """
 
     outcome: Outcome
     reason: str
@@ -49,6 +52,7 @@ class RunVerdict:
     captures: tuple[Comparison, ...]
     notes: tuple[str, ...]
     changes: tuple[Change, ...]
+    reason_code: str = ""
 
     def seen_as(self, event: Event, vantage: str) -> tuple[Change, ...]:
         """Return what an event was seen as at a vantage."""
@@ -79,33 +83,37 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     )
     ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
     captures = compare(records)
-    outcome, reason = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
+    outcome, reason, code = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
     notes = [f"{record.source}: {record.text}" for record in records if isinstance(record, Note)]
     evidence = sum(isinstance(record, EvidenceWritten) for record in records)
     if evidence:
         notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
     notes += timing([record for record in records if isinstance(record, ProbeHealth)])
     recognised = changes(records, inventory, [event.at_ns for event in found])
-    return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised)
+    return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised, code)
 
 
-def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradicted: int) -> tuple[Outcome, str]:
-    """What the runner says of itself comes first; then whether the intervals can be believed; broken; unknown."""
+def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradicted: int) -> tuple[Outcome, str, str]:
+    """Return outcome, reason and the reason's code.
+
+    What the runner says of itself comes first; then whether the intervals can be believed; broken; unknown.
+    """
     if ended is not None and ended.outcome not in (Outcome.PASSED, Outcome.FAILED, Outcome.INCONCLUSIVE):
-        return ended.outcome, ended.reason
+        return ended.outcome, ended.reason, ended.reason_code
     if contradicted:
-        return Outcome.INCONCLUSIVE, f"{contradicted} outage intervals are contradicted by the packet captures"
+        words = f"{contradicted} outage intervals are contradicted by the packet captures"
+        return Outcome.INCONCLUSIVE, words, "captures_contradict"
     broken = sum(judgement.verdict is Verdict.BROKEN for judgement in judgements)
     unknown = sum(judgement.verdict is Verdict.UNKNOWN for judgement in judgements)
     if broken:
-        return Outcome.FAILED, f"{broken} of {len(judgements)} expectations broken"
+        return Outcome.FAILED, f"{broken} of {len(judgements)} expectations broken", "broken"
     if ended is None:
-        return Outcome.INCONCLUSIVE, "the run was interrupted: its end was never written"
+        return Outcome.INCONCLUSIVE, "the run was interrupted: its end was never written", "interrupted"
     if ended.outcome is Outcome.INCONCLUSIVE:
-        return Outcome.INCONCLUSIVE, ended.reason
+        return Outcome.INCONCLUSIVE, ended.reason, ended.reason_code
     if unknown or not judgements:
-        return Outcome.INCONCLUSIVE, f"{unknown} of {len(judgements)} expectations unknown"
-    return Outcome.PASSED, f"{len(judgements)} of {len(judgements)} expectations held"
+        return Outcome.INCONCLUSIVE, f"{unknown} of {len(judgements)} expectations unknown", "unknown"
+    return Outcome.PASSED, f"{len(judgements)} of {len(judgements)} expectations held", "held"
 
 
 def _judge(experiment: Experiment, expectation: Expectation, found: Sequence[Event]) -> list[Judgement]:

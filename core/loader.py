@@ -63,19 +63,62 @@ def load_caps(path: Path) -> Caps:
     return caps
 
 
+def caps(path: Path | None) -> Caps:
+    """Return the caps in the guard's file; the default ones where there is no such file. Raises ConfigError."""
+    return load_caps(path) if path and path.exists() else Caps()
+
+
 def load_experiments(paths: Sequence[Path], inventory: Inventory) -> tuple[Experiment, ...]:
     """Return the experiments in the files at `paths`, in that order. Raises ConfigError with the problems of all."""
-    return parse_experiments([(str(path), read_text(path)) for path in paths], inventory)
+    texts: list[tuple[str, str | ConfigError]] = []
+    for path in paths:
+        try:
+            texts.append((str(path), read_text(path)))
+        except ConfigError as unreadable:
+            texts.append((str(path), unreadable))
+    return parse_experiments(texts, inventory)
 
 
-def parse_experiments(texts: Sequence[tuple[str, str]], inventory: Inventory) -> tuple[Experiment, ...]:
-    """Return the experiments in `texts`, pairs of (source, text). Raises ConfigError with the problems of all."""
+def load_all(inventory_file: Path, paths: Sequence[Path]) -> tuple[Inventory, tuple[Experiment, ...]]:
+    """Return the inventory and the experiments. Raises ConfigError with the problems of all files.
+
+    With an inventory that has problems, experiments are only read as YAML: what they name cannot be looked up.
+    """
+    try:
+        inventory = load_inventory(inventory_file)
+    except ConfigError as refused:
+        lines = [str(refused)]
+        for path in paths:
+            problems = Problems(str(path))
+            try:
+                parse(read_text(path), problems)
+                problems.raise_if_any()
+            except ConfigError as unreadable:
+                lines.append(str(unreadable))
+        raise ConfigError("\n".join(lines)) from refused
+    return inventory, load_experiments(paths, inventory)
+
+
+def parse_experiments(
+    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, past: bool = False
+) -> tuple[Experiment, ...]:
+    """Return the experiments in `texts`, pairs of (source, text, or why there is none).
+
+    `past`: they have been run, perhaps by a version that asked for less. Raises ConfigError with the problems of all;
+    what follows from another file's problem alone is none.
+    """
     experiments: list[Experiment] = []
     lines: list[str] = []
+    whole = True
     for source, text in texts:
+        if isinstance(text, ConfigError):
+            lines.append(str(text))
+            whole = False
+            continue
         problems = Problems(source)
         root = parse(text, problems)
-        experiment = read_experiment(root, problems, inventory, experiments) if root is not None else None
+        experiment = read_experiment(root, problems, inventory, experiments, whole, past) if root else None
+        whole = whole and experiment is not None
         lines += problems.lines()
         if experiment is not None:
             experiments.append(experiment)

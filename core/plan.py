@@ -1,4 +1,4 @@
-"""What a run does when, on a virtual clock. Pure: the runner interprets these steps, and `vipchaos plan` prints them."""
+"""What a run does when, on a virtual clock. Pure: the runner does these steps, and `vipchaos plan` prints them."""
 
 from __future__ import annotations
 
@@ -68,9 +68,8 @@ def _steps(experiment: Experiment, experiments: Sequence[Experiment]) -> list[St
         steps += _method(experiment, stays)
     else:
         earlier = _of_name(experiment.reverts, experiments)
-        steps += [
-            Step(0.0, StepKind.REVERT, name, fault.name) for fault in _last_first(earlier) if fault.hold_s is None
-        ]
+        out = [fault for fault in _last_first(earlier) if fault.hold_s is None]
+        steps += [Step(0.0, StepKind.REVERT, name, fault.name) for fault in out]
         steps.append(Step(0.0, StepKind.HOLD, name))
     if not stays:
         steps.append(Step(end_s, StepKind.SETTLE, name))

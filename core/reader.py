@@ -12,6 +12,7 @@ from core.inventory import Address, Network
 from core.yaml_nodes import Mapping, Problems, Scalar, Sequence, Value, describe, join, shorten, trap
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
+LONGEST_TEXT = 200
 NAME_ALLOWED = "a name of letters, digits, dots, hyphens and underscores (at most 63)"
 
 
@@ -52,12 +53,12 @@ class Reader:
             return None
         return self._entries[key][1]
 
-    def text(self, key: str, allowed: str = "text of at most 200 characters", longest: int = 200) -> str | None:
+    def text(self, key: str, allowed: str = f"text of at most {LONGEST_TEXT} characters") -> str | None:
         """Return a required text; what YAML would read as something else must be in quotes."""
         value = self.value(key, allowed)
-        return None if value is None else self._text(value, key, allowed, longest)
+        return None if value is None else self._text(value, key, allowed)
 
-    def _text(self, value: Value, key: str, allowed: str, longest: int = 200) -> str | None:
+    def _text(self, value: Value, key: str, allowed: str) -> str | None:
         if not isinstance(value, Scalar) or (value.plain and value.text in ("", "~", "null", "Null", "NULL")):
             self.problem(value.line, key, f"is {describe(value)}", allowed)
             return None
@@ -65,7 +66,7 @@ class Reader:
         if why:
             self.problem(value.line, key, f"is {why}", f"{allowed}; put text into quotes")
             return None
-        if not value.text.strip() or len(value.text) > longest or not value.text.isprintable():
+        if not value.text.strip() or len(value.text) > LONGEST_TEXT or not value.text.isprintable():
             self.problem(value.line, key, f"is {shorten(value.text)}", allowed)
             return None
         return value.text
@@ -118,6 +119,16 @@ class Reader:
             self.problem(self.line_of(key), key, f"is {found:g}", f"a whole number from {low} to {high}")
             return None
         return None if found is None else int(found)
+
+    def flag(self, key: str) -> bool | None:
+        """Return a required true or false."""
+        allowed = "true or false, without quotes"
+        value = self.value(key, allowed)
+        if isinstance(value, Scalar) and value.plain and value.text in ("true", "false"):
+            return value.text == "true"
+        if value is not None:
+            self.problem(value.line, key, f"is {describe(value)}", allowed)
+        return None
 
     def address(self, key: str) -> Address | None:
         """Return a required IPv4 or IPv6 address."""
@@ -174,18 +185,18 @@ class Reader:
         """Return the texts of a required list that may not be empty, with their lines."""
         return [(line, text) for line, _, text in self._texts(key, allowed)]
 
-    def names(self, key: str, allowed: str) -> list[tuple[int, str]]:
-        """Return the texts of a required list that may not be empty, with their lines; each once."""
+    def names(self, key: str, allowed: str, least: int = 1) -> list[tuple[int, str]]:
+        """Return the texts of a required list of `least` entries (0 or 1), with their lines; each once."""
         found: list[tuple[int, str]] = []
-        for line, path, text in self._texts(key, allowed):
+        for line, path, text in self._texts(key, allowed, least):
             if text in (name for _, name in found):
                 self.problem(line, path, f"is {shorten(text)} a second time", "each once")
             else:
                 found.append((line, text))
         return found
 
-    def _texts(self, key: str, allowed: str) -> Iterator[tuple[int, str, str]]:
-        for line, path, value in self._items(key, allowed):
+    def _texts(self, key: str, allowed: str, least: int = 1) -> Iterator[tuple[int, str, str]]:
+        for line, path, value in self._items(key, allowed, least):
             text = self._text(value, path, allowed)
             if text is not None:
                 yield line, path, text
@@ -200,11 +211,11 @@ class Reader:
                 self.problem(line, path, f"is {describe(value)}", "a mapping")
         return found
 
-    def _items(self, key: str, allowed: str) -> list[tuple[int, str, Value]]:
+    def _items(self, key: str, allowed: str, least: int = 1) -> list[tuple[int, str, Value]]:
         value = self.value(key, allowed)
         if value is None:
             return []
-        if not isinstance(value, Sequence) or not value.items:
+        if not isinstance(value, Sequence) or len(value.items) < least:
             self.problem(value.line, key, f"is {'empty' if isinstance(value, Sequence) else describe(value)}", allowed)
             return []
         return [(item.line, f"{key}[{number}]", item) for number, item in enumerate(value.items)]

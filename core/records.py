@@ -70,7 +70,7 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """First record of a run. `inventory` and `experiments` are the YAML texts as they were."""
+    """First record of a run. `inventory` and `experiments` are the YAML texts as they were; `plan` is its hash."""
 
     t_ns: int
     wall_ns: int
@@ -78,6 +78,8 @@ class RunStarted:
     version: str
     inventory: str
     experiments: tuple[str, ...]
+    plan: str = ""
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,12 @@ class HaproxyDriver:
     """Arguments: `socket` (its level is admin), `action`, and `backend` and `server`, or `frontend`."""
 
     def commands(self, arguments: Arguments) -> Commands:
-        """See `Driver.commands`: what is said over the socket."""
-        socket = str(arguments["socket"])
-        inject, prove, revert = _commands(arguments)
-        return Commands(((socket, inject),), ((socket, prove),), ((socket, revert),) if revert else ())
+        """See `Driver.commands`."""
+        inject, prove, revert = (
+            (tuple(_speak(arguments, command, "<what speaks over the socket>")),) if command else ()
+            for command in _commands(arguments)
+        )
+        return Commands(inject, prove, revert)
 
     def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: of `shut-sessions` the clients of some of the sessions that there are."""
@@ -99,8 +101,8 @@ def _ask(target: Target, arguments: Arguments, command: str) -> Reply:
     return _under_its_name(target.look(_speak(arguments, command)))
 
 
-def _speak(arguments: Arguments, command: str) -> list[str]:
-    return ["python3", "-IS", "-c", SPEAK, str(arguments["socket"]), command]
+def _speak(arguments: Arguments, command: str, speak: str = SPEAK) -> list[str]:
+    return ["python3", "-IS", "-c", speak, str(arguments["socket"]), command]
 
 
 def _under_its_name(reply: Reply) -> Reply:

@@ -20,6 +20,7 @@ def to_document(run: str, verdict: RunVerdict) -> dict[str, object]:
         "run": run,
         "outcome": verdict.outcome,
         "reason": verdict.reason,
+        "reason_code": verdict.reason_code,
         "events": [_event(event, verdict) for event in verdict.events],
         "verdicts": [
             {
@@ -63,6 +64,7 @@ def _vantage(outcome: VantageOutcome, seen_as: Sequence[Change]) -> dict[str, ob
         "slots_hit": outcome.data_plane.slots if outcome.data_plane else 0,
         "new_connections": _interval(outcome.new_connections),
         "held_kernel": _interval(outcome.held_kernel),
+        "stall": _interval(outcome.stall),
         "alive": outcome.alive,
         "survived": outcome.survived,
         "dropped": dict(outcome.dropped),

@@ -7,11 +7,11 @@ import textwrap
 from pathlib import Path
 
 from chaos.driver import Term
-from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core import drivers as declared
 from core.inventory import Host
 from core.loader import load_inventory, parse_experiments
+from tests.chaos.as_planned import DRIVERS
 
 ROOT = Path(__file__).resolve().parents[2]
 TERM = Term("one.fault", 0)

@@ -12,11 +12,11 @@ import pytest
 
 from chaos import lease as leases
 from chaos.driver import NOTHING_TO_REVERT, Term
-from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.inventory import Host
 from core.lease import Lease, LeasedFault
 from core.records import FaultPhase, FaultStep
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["haproxy"]

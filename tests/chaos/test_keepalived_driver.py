@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from chaos.driver import Term
-from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.inventory import Host
 from lab import configs
 from lab.topology import SITES
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["keepalived"]

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from chaos.driver import Prior, Term
-from chaos.drivers import DRIVERS
 from chaos.drivers.nft import NftDriver
 from chaos.transport import at
 from core.inventory import Host
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["nft"]

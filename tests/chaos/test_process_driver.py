@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from chaos.driver import Prior, Term
-from chaos.drivers import DRIVERS
 from chaos.transport import at
 from core.inventory import Host
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["process"]

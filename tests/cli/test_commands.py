@@ -149,18 +149,27 @@ def test_run_in_the_lab_as_on_a_network_of_ones_own(lab: client.Lab, tmp_path: P
             argv, capture_output=True, text=True, check=False, env=client.environment(), timeout=120, cwd=ROOT
         )
 
-    path = tmp_path / "outcome.json"
+    path, junit = tmp_path / "outcome.json", tmp_path / "junit.xml"
+    plan = inside("plan", "--inventory", "experiments/lab.yaml", "--json", "experiments/node-failover.yaml")
     done = inside(
         "run",
         "--inventory",
         "experiments/lab.yaml",
         "--json",
         str(path),
+        "--junit",
+        str(junit),
+        "--plan",
+        json.loads(plan.stdout)["hash"],
         "--no-color",
         "experiments/node-failover.yaml",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(path.read_text())["outcome"] == "PASSED"
+    report = inside("report", "last", "--junit", str(tmp_path / "again.xml"))
+    assert report.returncode == 0
+    assert (tmp_path / "again.xml").read_text() == junit.read_text()
+    assert 'errors="0"' in junit.read_text()
     leases = inside("leases", "--json")
     assert json.loads(leases.stdout) == {"leases": [], "stopped": None}
     stopped = inside("stop", "--reason", "a test")

@@ -271,3 +271,20 @@ def test_a_ring_that_breaks_is_not_excused_by_a_socket_beside_it(inventory: Inve
     assert verdicts(found) == {"data-plane outage below 0.2 s": Verdict.BROKEN}
     relaxed = replace(limit, expectations=(replace(limit.expectations[0], outage_upper_s=1.0),))
     assert verdicts(judged(records, both, relaxed)) == {"data-plane outage below 1 s": Verdict.UNKNOWN}
+
+
+def test_a_fault_that_ends_by_itself_ends_no_event(inventory: Inventory, experiment: Experiment) -> None:
+    """The failback begins when the rest is reverted; of faults that all end by themselves, with the last."""
+    reverted = [
+        FaultStep((FAULT_S + after_s) * S, "node-failover", fault, "l", phase)
+        for fault, after_s in (("ace1-link", 2), ("ace1-keepalived", 5), ("ace1-conntrackd", 4))
+        for phase in (FaultPhase.REVERTING, FaultPhase.REVERT_PROVEN)
+    ]
+    for alone, failback_s in (((), 2), (("ace1-link",), 4), (("ace1-link", "ace1-conntrackd"), 5)):
+        faults = tuple(replace(f, hold_s=1.0 if f.name in alone else None) for f in experiment.faults)
+        found = judged(history(*reverted), inventory, replace(experiment, faults=faults))
+        assert [event.kind for event in found.events] == ["failover", "failback"]
+        assert found.events[1].at_ns == found.events[0].until_ns == (FAULT_S + failback_s) * S
+    every = tuple(replace(fault, hold_s=1.0) for fault in experiment.faults)
+    found = judged(history(*reverted), inventory, replace(experiment, faults=every))
+    assert found.events[1].at_ns == (FAULT_S + 5) * S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,39 @@ def test_one_experiment_twice() -> None:
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
     with pytest.raises(ConfigError, match="node-failover is in the list already"):
         load_experiments([STORY[0], STORY[0]], inventory)
+
+
+def test_what_a_fault_takes_holds_and_shares() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    text = STORY[0].read_text()
+    text = text.replace("takes: [ace1]", "takes: [ace1, dc2]\n    at_s: 1.5\n    hold_s: 2").replace(
+        "    target: ace1\n", "    target: ace1\n    takes: []\n", 1
+    )
+    (found,) = parse_experiments([("x", text + "\ntogether: true\n")], inventory)
+    assert [fault.takes for fault in found.faults] == [("ace1", "dc2"), (), ("ace1",)]
+    assert [(fault.at_s, fault.hold_s) for fault in found.faults] == [(1.5, 2.0), (0.0, None), (0.0, None)]
+    assert found.together
+    assert found.method_s == 6.5
+    (plain,) = parse_experiments([("x", STORY[0].read_text())], inventory)
+    assert not plain.together
+
+
+def test_a_run_of_the_past_need_not_say_what_its_faults_took() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    text = STORY[0].read_text().replace("    takes: [ace1]\n", "")
+    (found,) = parse_experiments([("x", text)], inventory, past=True)
+    assert found.faults[0].takes == ()
+
+
+def test_nothing_is_reverted_twice_or_when_it_is_over() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    failover, failback = STORY[1].read_text(), STORY[2].read_text()
+    again = failback.replace("name: site-failback", "name: again")
+    with pytest.raises(ConfigError, match="site-failover is reverted by site-failback already"):
+        parse_experiments([("a", failover), ("b", failback), ("c", again)], inventory)
+    over = re.sub(r"(    target: .*\n)", r"\1    hold_s: 2\n", failover)
+    with pytest.raises(ConfigError, match="nothing of site-failover is out at its end"):
+        parse_experiments([("a", over), ("b", failback)], inventory)
 
 
 @given(st.text(max_size=200) | st.text("{}[]:,-&*!|>'\"%@ \n\tab0.", max_size=80))

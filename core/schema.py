@@ -1,0 +1,176 @@
+"""JSON Schema (draft 2020-12) of inventory and experiment files, for editors, made of the tables that the readers use.
+
+What a reader accepts, the schema accepts. It does not see what needs more than the one file (whether a vantage is in
+the inventory) or arithmetic (whether a lease is long enough): `vipchaos check` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.argument_reader import PATH
+from core.drivers import DRIVERS, Argument, ArgumentKind
+from core.reader import LONGEST_TEXT, NAME
+from core.shapes import EXPECTATION, EXPERIMENT, FAULT, INVENTORY, Key, Kind
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, object]
+
+
+def inventory_schema() -> Schema:
+    """Return the schema of inventory files."""
+    return {"$schema": DIALECT, "title": "vipchaos inventory", **_mapping(INVENTORY)}
+
+
+def experiment_schema() -> Schema:
+    """Return the schema of experiment files."""
+    return {"$schema": DIALECT, "title": "vipchaos experiment", **_mapping(EXPERIMENT)}
+
+
+def _pattern(python: str) -> str:
+    """Return a pattern of ours in the dialect of ECMA-262, which has another word for the end of the text."""
+    return f"^(?:{python.removesuffix(chr(92) + 'Z')})$"
+
+
+def _text() -> Schema:
+    """Text without quotes may look like a number; to the reader it is text all the same."""
+    printable = "^(?=.*[^ ])[^\\u0000-\\u001f\\u007f]+$"
+    return {"type": ["string", "number"], "pattern": printable, "maxLength": LONGEST_TEXT}
+
+
+def _name() -> Schema:
+    return {"type": ["string", "number"], "pattern": _pattern(NAME.pattern)}
+
+
+def _address() -> Schema:
+    return {"type": "string", "pattern": "^[0-9A-Fa-f.:]+(?:%[^%]+)?$"}
+
+
+def _network() -> Schema:
+    return {"type": "string", "pattern": "^[0-9A-Fa-f.:]+(?:%[^%]+)?(?:/[0-9.]+)?$"}
+
+
+def _path() -> Schema:
+    return {"type": "string", "pattern": _pattern(PATH.pattern)}
+
+
+def _command() -> Schema:
+    """Return the schema of a program by its absolute path, then its arguments."""
+    return {"type": "array", "minItems": 1, "prefixItems": [_path()], "items": _text()}
+
+
+def _list(of: Schema, least: float, most: float = 0) -> Schema:
+    bounds = {"minItems": int(least), **({"maxItems": int(most)} if most else {})}
+    return {"type": "array", "items": of, "uniqueItems": True, **bounds}
+
+
+def _named(of: Schema) -> Schema:
+    names = {"pattern": _pattern(NAME.pattern)}
+    return {"type": "object", "propertyNames": names, "additionalProperties": of, "minProperties": 1}
+
+
+def _value(key: Key) -> Schema:
+    """Return the schema of one key's value."""
+    schemas: Mapping[Kind, Schema] = {
+        Kind.NAME: _name(),
+        Kind.TEXT: _text(),
+        Kind.PATH: {"type": "string", "pattern": "^/", "maxLength": LONGEST_TEXT},
+        Kind.NUMBER: {"type": "number", "minimum": key.low, "maximum": key.high},
+        Kind.WHOLE: {"type": "integer", "minimum": key.low, "maximum": key.high},
+        Kind.FLAG: {"type": "boolean"},
+        Kind.ADDRESS: _address(),
+        Kind.NETWORK: _network(),
+        Kind.ONE_OF: {"enum": list(key.choices)},
+        Kind.NAMES: _list(_name(), key.low),
+        Kind.ADDRESSES: _list(_address(), 1, key.high),
+        Kind.TEXTS: _named(_name()),
+        Kind.ARGUMENTS: {"type": "object", "minProperties": 1},
+    }
+    if key.kind in schemas:
+        return {**schemas[key.kind], "description": key.about}
+    mapping = _mapping(key.keys)
+    inner = {
+        Kind.SECTION: mapping,
+        Kind.SECTIONS: {"type": "array", "minItems": 1, "items": mapping},
+        Kind.NAMED: _named(mapping),
+    }[key.kind]
+    return {**inner, "description": key.about}
+
+
+def _mapping(keys: Mapping[str, Key]) -> Schema:
+    """Return the schema of a mapping with these keys."""
+    always = [name for name, key in keys.items() if not (key.optional or key.without or key.needed_with)]
+    found: Schema = {
+        "type": "object",
+        "properties": {name: _value(key) for name, key in keys.items()},
+        "required": always,
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    if keys is EXPECTATION:
+        found["minProperties"] = len(always) + 1
+    rules = [_rule(name, key) for name, key in keys.items() if key.without or key.with_ or key.needed_with]
+    if keys is FAULT:
+        rules += [_when("driver", (driver,), {"properties": {"arguments": _arguments(driver)}}) for driver in DRIVERS]
+    return found | ({"allOf": rules} if rules else {})
+
+
+def _rule(name: str, key: Key) -> Schema:
+    if key.without:
+        there: Schema = {"required": [key.without]}
+        return {"if": there, "then": _never(name), "else": {} if key.optional else {"required": [name]}}
+    if key.needed_with:
+        return _when(*key.needed_with, {"required": [name]})
+    assert key.with_ is not None
+    return _when(*key.with_, {} if key.optional else {"required": [name]}, _never(name))
+
+
+def _when(name: str, values: tuple[str, ...], then: Schema, otherwise: Schema | None = None) -> Schema:
+    """Return: where the key `name` has one of `values`, `then`, and where it has not, `otherwise`."""
+    condition = {"properties": {name: {"enum": list(values)}}, "required": [name]}
+    return {"if": condition, "then": then} | ({"else": otherwise} if otherwise else {})
+
+
+def _never(name: str) -> Schema:
+    return {"properties": {name: False}}
+
+
+def _arguments(driver: str) -> Schema:
+    """Return the schema of a driver's arguments."""
+    wanted = DRIVERS[driver]
+    rules: list[Schema] = []
+    for name, argument in wanted.items():
+        if argument.only_with is None:
+            continue
+        other, values = argument.only_with
+        rule = _when(other, values, {"required": [name]} if _required(argument) else {}, _never(name))
+        if wanted[other].default in values:
+            # The other one need not be there to have that value.
+            rule["if"] = {"properties": {other: {"enum": list(values)}}}
+        rules.append(rule)
+    return {
+        "type": "object",
+        "properties": {name: _argument(argument) for name, argument in wanted.items()},
+        "required": [name for name, each in wanted.items() if _required(each) and each.only_with is None],
+        "additionalProperties": False,
+        "minProperties": 1,
+        **({"allOf": rules} if rules else {}),
+    }
+
+
+def _required(argument: Argument) -> bool:
+    return not argument.optional and argument.default is None
+
+
+def _argument(argument: Argument) -> Schema:
+    schemas: Mapping[ArgumentKind, Schema] = {
+        ArgumentKind.NAME: _name(),
+        ArgumentKind.PATH: _path(),
+        ArgumentKind.COMMAND: _command(),
+        ArgumentKind.WHOLE: {"type": "integer", "minimum": argument.low, "maximum": argument.high},
+        ArgumentKind.ADDRESS: _address(),
+        ArgumentKind.NETWORK: _network(),
+    }
+    found: Schema = {"enum": list(argument.choices)} if argument.choices else schemas[argument.kind]
+    default = {} if argument.default is None else {"default": argument.default}
+    return {**found, "description": argument.about, **default}

@@ -1,0 +1,181 @@
+"""Knows which keys inventory and experiment files have, and what each may be, as data.
+
+The readers and the JSON Schema read these tables; those of the drivers' arguments are in `core.drivers`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.drivers import DRIVERS
+from core.experiment import Sessions
+from core.inventory import Mode
+
+MOST_SESSIONS = 200_000
+MOST_SOURCES = 64
+LONGEST_S = 3600
+LONGEST_GATE_S = 600
+TRANSPORTS = ("local", "netns")
+
+
+class Kind(enum.StrEnum):
+    """How a value is written."""
+
+    NAME = "name"
+    TEXT = "text"
+    PATH = "path that begins with /"
+    NUMBER = "number"  # from `low` to `high`
+    WHOLE = "whole number"  # from `low` to `high`
+    FLAG = "true or false"
+    ADDRESS = "IP address"
+    NETWORK = "network"
+    ONE_OF = "one of"  # the `choices`
+    NAMES = "list of names"  # each once, at least `low`
+    ADDRESSES = "list of IP addresses"  # each once, at least 1, at most `high` where there is one
+    TEXTS = "mapping of names to names"
+    WORDS = "list of texts"  # at least 1
+    SECTION = "mapping"  # of `keys`
+    SECTIONS = "list of mappings"  # of `keys`, at least 1
+    NAMED = "mapping of names to mappings"  # of `keys`
+    ARGUMENTS = "arguments of the driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a mapping: required, unless it is `optional`.
+
+    `with_` is a key of the same mapping and the values of it (none: any) with which this one has a meaning;
+    `without` one that it has no meaning beside. `needed_with`: the same as `with_`, where it is required then and
+    otherwise optional.
+    """
+
+    kind: Kind
+    about: str
+    low: float = 0
+    high: float = 0
+    choices: tuple[str, ...] = ()
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    optional: bool = False
+    with_: tuple[str, tuple[str, ...]] | None = None
+    needed_with: tuple[str, tuple[str, ...]] | None = None
+    without: str = ""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return self.low, self.high
+
+    @property
+    def whole_range(self) -> tuple[int, int]:
+        """The same of whole numbers."""
+        return int(self.low), int(self.high)
+
+
+_HTTP = ("mode", (Mode.HTTP.value, Mode.TLS.value))
+_HOST = Key(Kind.NAME, "host of the inventory")
+PATTERN = {
+    "header": Key(Kind.NAME, "header of the answer; without it, its body", optional=True),
+    "pattern": Key(Kind.TEXT, "regular expression with one group"),
+}
+SERVICE = {
+    "mode": Key(Kind.ONE_OF, "how the service is spoken to", choices=tuple(Mode)),
+    "path": Key(Kind.PATH, "what HTTP asks for", optional=True, with_=_HTTP),
+    "host": Key(Kind.NAME, "Host header, and name in TLS; without it, the address", optional=True, with_=_HTTP),
+    "client": Key(Kind.SECTION, "where the answer has the client's address", keys=PATTERN, optional=True, with_=_HTTP),
+    "server": Key(Kind.SECTION, "where the answer names the server", keys=PATTERN, optional=True, with_=_HTTP),
+    "site": Key(Kind.SECTION, "where the answer names the site", keys=PATTERN, optional=True, with_=_HTTP),
+    "ca": Key(Kind.TEXT, "PEM file of authorities", optional=True, with_=("mode", (Mode.TLS.value,))),
+}
+VIP = {
+    "name": Key(Kind.NAME, "name of the VIP"),
+    "address": Key(Kind.ADDRESS, "the anycast address"),
+    "port": Key(Kind.WHOLE, "TCP port", 1, 65535),
+    "service": Key(Kind.SECTION, "what stands behind the VIP; without it, `mode: line`", keys=SERVICE, optional=True),
+}
+NAT_POOL = {
+    "name": Key(Kind.NAME, "name of the NAT pool"),
+    "network": Key(Kind.NETWORK, "its addresses, without host bits"),
+}
+NODE = {
+    "host": _HOST,
+    "addresses": Key(Kind.ADDRESSES, "addresses that the node may show in ICMP errors"),
+}
+ANNOUNCES = {
+    "host": _HOST,
+    "command": Key(Kind.WORDS, "a program and its arguments, which only looks"),
+    "shows": Key(Kind.TEXT, "what it prints while the site announces the VIP"),
+}
+SITE = {
+    "nat_pool": Key(Kind.SECTION, "the addresses that the site uses towards the servers", keys=NAT_POOL),
+    "nodes": Key(Kind.NAMED, "the load balancers of the site, by name", keys=NODE),
+    "announces": Key(Kind.SECTION, "how to see that the site announces the VIP", keys=ANNOUNCES, optional=True),
+}
+VANTAGE = {
+    "host": _HOST,
+    "sessions": Key(Kind.WHOLE, "how many sessions are held", 1, MOST_SESSIONS),
+    "period_s": Key(Kind.NUMBER, "between two heartbeats of a session", 0.005, 10),
+    "sources": Key(Kind.ADDRESSES, "addresses that the sessions come from, in turn", high=MOST_SOURCES, optional=True),
+}
+HOST = {
+    "transport": Key(Kind.ONE_OF, "how the host is reached", choices=TRANSPORTS),
+    "target": Key(Kind.NAME, "with netns: the namespace", needed_with=("transport", ("netns",))),
+}
+INVENTORY = {
+    "vip": Key(Kind.SECTION, "the address and port that clients use", keys=VIP),
+    "sites": Key(Kind.NAMED, "the data centres that announce the VIP, by name", keys=SITE),
+    "vantages": Key(Kind.NAMED, "the places that probes run from, by name", keys=VANTAGE),
+    "hosts": Key(Kind.NAMED, "how each machine is reached, by name", keys=HOST),
+    "allowed_targets": Key(Kind.NAMES, "hosts that may be touched; without it, none", low=1, optional=True),
+}
+
+STEADY_STATE = {
+    "answered_by": Key(Kind.TEXTS, "which site answers each vantage"),
+    "for_s": Key(Kind.NUMBER, "how long that must hold", 1, LONGEST_GATE_S),
+    "timeout_s": Key(Kind.NUMBER, "how long it is waited for", 1, LONGEST_GATE_S),
+}
+FAULT = {
+    "name": Key(Kind.NAME, "name of the fault"),
+    "driver": Key(Kind.ONE_OF, "what kind of fault", choices=tuple(DRIVERS)),
+    "target": Key(Kind.NAME, "host in allowed_targets"),
+    "arguments": Key(Kind.ARGUMENTS, "what the driver asks for"),
+    "at_s": Key(Kind.NUMBER, "when it is injected after the method began; without it, 0", 0, LONGEST_S, optional=True),
+    "hold_s": Key(
+        Kind.NUMBER, "how long it stays; without it, until the experiment's hold is over", 0.1, LONGEST_S, optional=True
+    ),
+    "takes": Key(
+        Kind.NAMES, "nodes and sites that it takes out of service; without it, the node of the target", optional=True
+    ),
+}
+_VANTAGES = Key(Kind.NAMES, "names of vantages", low=1)
+EXPECTATION = {
+    "vantages": _VANTAGES,
+    "site": Key(Kind.NAME, "site that answers them", optional=True),
+    "node": Key(Kind.NAME, "node that answers them", optional=True),
+    "nat_pool": Key(Kind.NAME, "NAT pool that they are answered through", optional=True),
+    "sessions": Key(Kind.ONE_OF, "what becomes of their sessions", choices=tuple(Sessions), optional=True),
+    "outage_upper_s": Key(Kind.NUMBER, "the worst data-plane outage is shorter", 0.001, LONGEST_S, optional=True),
+    "new_connections_upper_s": Key(
+        Kind.NUMBER, "new connections are answered again within", 0.001, LONGEST_S, optional=True
+    ),
+}
+"""An expectation has one key beside `vantages` at least."""
+ABORT = {
+    "vantages": _VANTAGES,
+    "outage_s": Key(Kind.NUMBER, "longest silence of a session", 0.1, LONGEST_S),
+    "stale_s": Key(Kind.NUMBER, "oldest telemetry; without it, 3", 1, LONGEST_GATE_S, optional=True),
+}
+EXPERIMENT = {
+    "name": Key(Kind.NAME, "name of the experiment"),
+    "title": Key(Kind.TEXT, "one line for people"),
+    "steady_state": Key(Kind.SECTION, "what must hold before and after", keys=STEADY_STATE),
+    "faults": Key(Kind.SECTIONS, "what is injected", keys=FAULT, without="reverts"),
+    "reverts": Key(Kind.NAME, "earlier experiment whose faults are reverted, instead of faults", optional=True),
+    "hold_s": Key(Kind.NUMBER, "how long the faults stay after the last was injected", 1, LONGEST_S),
+    "lease_s": Key(Kind.NUMBER, "when the faults are reverted whoever has died", 1, LONGEST_S, without="reverts"),
+    "settle_s": Key(Kind.NUMBER, "how long the steady state must hold afterwards", 1, LONGEST_S),
+    "together": Key(Kind.FLAG, "its faults may be out while another run's are; without it, false", optional=True),
+    "expectations": Key(Kind.SECTIONS, "what each vantage must see", keys=EXPECTATION),
+    "abort": Key(Kind.SECTIONS, "when everything is reverted at once", keys=ABORT),
+}

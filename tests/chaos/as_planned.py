@@ -1,0 +1,89 @@
+"""The fault drivers, each held to its word: what it does to a target must be what its `commands` told.
+
+`DRIVERS` is to be used in tests instead of `chaos.drivers.DRIVERS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chaos import drivers
+from chaos.driver import Arguments, Commands, Driver, Prior, Term
+from chaos.transport import Reply, Target
+
+_PLACEHOLDER = re.compile(r"<[A-Za-z][^<>]*>")
+_WORD = "[^\0]*"
+
+
+def as_planned(told: Sequence[Sequence[str]], argv: Sequence[str]) -> bool:
+    """Whether `argv` is one of `told`, where `<...>` alone is one or more words, and inside a word any text."""
+    done = "\0".join(argv)
+    return any(re.fullmatch("\0".join(map(_pattern, command)), done, re.DOTALL) for command in told)
+
+
+def _pattern(word: str) -> str:
+    if _PLACEHOLDER.fullmatch(word):
+        return f"{_WORD}(?:\0{_WORD})*"
+    return _WORD.join(map(re.escape, _PLACEHOLDER.split(word)))
+
+
+@dataclass
+class Recording:
+    """A target that keeps what is done to it."""
+
+    target: Target
+    done: list[tuple[str, ...]] = field(default_factory=list)
+
+    def look(self, argv: Sequence[str]) -> Reply:
+        return self.target.look(argv)
+
+    def do(self, argv: Sequence[str]) -> Reply:
+        self.done.append(tuple(argv))
+        return self.target.do(argv)
+
+
+@dataclass(frozen=True)
+class HeldToItsWord:
+    """A driver that fails the test when it does what it did not tell, or changes anything where it should only look."""
+
+    driver: Driver
+
+    def commands(self, arguments: Arguments) -> Commands:
+        return self.driver.commands(arguments)
+
+    def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
+        recording = Recording(target)
+        prior = self.driver.prior(recording, arguments, term)
+        assert recording.done == []
+        return prior
+
+    def inject(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
+        recording = Recording(target)
+        reply = self.driver.inject(recording, arguments, prior)
+        _check(self.driver.commands(arguments).inject, recording.done, reply)
+        return reply
+
+    def revert(self, target: Target, arguments: Arguments, prior: Prior) -> Reply:
+        recording = Recording(target)
+        reply = self.driver.revert(recording, arguments, prior)
+        _check(self.driver.commands(arguments).revert, recording.done, reply)
+        return reply
+
+    def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
+        recording = Recording(target)
+        seen = self.driver.is_out(recording, arguments, prior)
+        assert recording.done == []
+        return seen
+
+
+def _check(told: Sequence[Sequence[str]], done: Sequence[Sequence[str]], reply: Reply) -> None:
+    for command, argv in zip(told, done, strict=False):
+        assert as_planned([command], argv), f"did {argv}, told {command}"
+    assert len(done) <= len(told), f"did {done}, told {told}"
+    if done and reply.code == 0:
+        assert len(done) == len(told), f"left out {told[len(done) :]}"
+
+
+DRIVERS: Mapping[str, Driver] = {name: HeldToItsWord(driver) for name, driver in drivers.DRIVERS.items()}
