@@ -141,7 +141,8 @@ def _why_not_configured(target: Target, arguments: Arguments) -> str:
     read = _CONFIGURED.search(target.look(_birdc(arguments, "show", "status")).out)
     main = _CHECKED.search(checked.out)
     if checked.code != 0 or main is None or read is None:
-        return checked.words
+        *_, last = ["", *checked.out.splitlines()]
+        return f"BIRD does not take its configuration: {last or checked.error}"
     configured = target.look(["date", "-d", read[1], "+%s.%N"]).out.strip()
     for file in (main[1], str(arguments["file"])):
         written = target.look(["date", "-r", file, "+%s.%N"]).out.strip()

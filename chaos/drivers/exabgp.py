@@ -47,7 +47,15 @@ except OSError as error:
 """
 ESTABLISHED = "established"
 _ROUTE = re.compile(r"^neighbor (?P<neighbor>\S+) .*?\bipv[46] unicast (?P<route>(?P<prefix>\S+) .*)$", re.MULTILINE)
-_COMMUNITIES = re.compile(r" community \[?([0-9: ]+)\]?")
+_COMMUNITIES = re.compile(r" community (?:\[ (?P<several>[^]]*)\]|(?P<one>\S+))")
+WELL_KNOWN = {
+    "no-export": "65535:65281",
+    "no-advertise": "65535:65282",
+    "no-export-subconfed": "65535:65283",
+    "no-peer": "65535:65284",
+    "blackhole": "65535:666",
+}
+"""Communities that ExaBGP 4.2 lists by name (RFC 1997, RFC 3765, RFC 7999)."""
 
 
 class ExabgpDriver:
@@ -157,11 +165,12 @@ def _is_known(arguments: Arguments, now: list[str], before: str) -> bool:
 def _is_ours(arguments: Arguments, route: str) -> bool:
     """Whether a route as ExaBGP lists it is the one that `announce` announces."""
     hop, med = re.search(r" next-hop (\S+)", route), re.search(r" med (\S+)", route)
-    communities = _COMMUNITIES.search(route)
+    listed = _COMMUNITIES.search(route)
+    communities = ((listed["several"] or listed["one"]).split()) if listed else []
     return (
         (hop is not None and hop[1] == str(arguments["next_hop"]))
         and (med[1] if med else None) == (str(arguments["med"]) if "med" in arguments else None)
-        and sorted(communities[1].split() if communities else []) == sorted(_communities(arguments))
+        and sorted(WELL_KNOWN.get(each, each) for each in communities) == sorted(_communities(arguments))
     )
 
 

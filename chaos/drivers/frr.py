@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
 
+LONGEST_MESSAGE = 128
+"""Octets of a shutdown's message (RFC 8203, section 2); FRR refuses longer ones."""
 RUNNING = "show running-config"
 _REFUSAL = re.compile(
     r"^\s*%(?! Can't open configuration file)", re.MULTILINE
@@ -37,7 +39,7 @@ class FrrDriver:
         """See `Driver.commands`."""
         place = _place(arguments)
         is_shutdown = arguments["action"] == "shutdown-neighbor"
-        before = [] if is_shutdown else [f"<each line of before: {place.about} ...>"]
+        before = [] if is_shutdown else [f"{place.about} <its other words>"]
         fault = _fault(arguments, before, "<lease>")
         return Commands(
             (_configuring(arguments, _edit(before, fault)),),
@@ -119,13 +121,12 @@ def _fault(arguments: Arguments, before: list[str], name: str) -> list[str]:
     about = _place(arguments).about
     match arguments["action"]:
         case "shutdown-neighbor":
-            return [f"{about} message vipchaos {name}"]
+            return [f"{about} message {f'vipchaos {name}'[:LONGEST_MESSAGE]}"]
         case "interface-cost":
             return [f"{about} {arguments['cost']}"]
         case "redistributed-metric":
             metric = f"metric {arguments['metric']}"
-            known = before[0].startswith(about)
-            rest = re.sub(r" metric [0-9]+", "", before[0].removeprefix(about)) if known else " <its other words>"
+            rest = re.sub(r" metric [0-9]+", "", before[0].removeprefix(about))
             return [f"{about} {metric}{rest}"]
         case _:
             return []

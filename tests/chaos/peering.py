@@ -69,7 +69,7 @@ class Pair:
 def pair(directory: Path, peer: str) -> Iterator[Pair]:
     """Yield the two, the peer with the configuration `peer`."""
     number = next(_NUMBERS)
-    names = f"vcb{number}-{os.getpid()}", f"vcp{number}-{os.getpid()}"
+    names = f"vrb{number}-{os.getpid()}", f"vrp{number}-{os.getpid()}"
     with contextlib.ExitStack() as stack:
         for name in names:
             ip("netns", "add", name)

@@ -17,6 +17,8 @@ from tests.waiting import wait_for
 
 DRIVER = DRIVERS["exabgp"]
 TERM = Term("one.fault", 0)
+MANY = "192.0.2.90/32"
+OTHERS = "large-community [ 1:2:3 4:5:6 ] extended-community [ target:65001:1 ] atomic-aggregate"
 CONFIGURATION = f"""
 neighbor {peering.PEER} {{
   router-id {peering.BOX};
@@ -26,7 +28,7 @@ neighbor {peering.PEER} {{
   hold-time 9;
   static {{
     route {peering.VIP} next-hop self med 100 origin egp community [ 65001:80 65001:81 ];
-    route 192.0.2.90/32 next-hop 10.9.0.3;
+    route {MANY} next-hop 10.9.0.3 as-path [ 65009 65008 ] community [ 65001:9 no-export no-peer ] {OTHERS};
   }}
 }}
 """
@@ -57,6 +59,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[peering.Pair]:
             ),
         ):
             wait_for(pair.seen, 20)
+            wait_for(lambda: say(pair, "show neighbor summary").code == 0, 10)  # the pipes' reader starts later
             yield pair
     finally:
         for pipe in pipes:
@@ -71,15 +74,22 @@ def say(pair: peering.Pair, command: str) -> Reply:
     return at(pair.box).do(["python3", "-IS", "-c", SPEAK, str(of()["pipe"]), command])
 
 
-def attributes(pair: peering.Pair) -> str:
+def attributes(pair: peering.Pair, prefix: str) -> str:
     """Return the attributes at the peer, without the time and the state that come first."""
-    return pair.seen().partition("BGP.")[2]
+    return pair.seen(prefix).partition("BGP.")[2]
 
 
-def test_a_route_is_withdrawn_and_put_back_as_it_was(pair: peering.Pair) -> None:
-    target, arguments = at(pair.box), of()
-    before = attributes(pair)
-    assert all(each in before for each in ("EGP", "med: 100", "(65001,80)", "(65001,81)"))
+@pytest.mark.parametrize(
+    ("prefix", "some"),
+    [
+        (peering.VIP, ("EGP", "med: 100", "(65001,80)", "(65001,81)")),
+        (MANY, ("65009 65008", "(65535,65281)", "(4, 5, 6)", "(rt, 65001, 1)", "atomic_aggr")),
+    ],
+)
+def test_a_route_is_withdrawn_and_put_back_as_it_was(pair: peering.Pair, prefix: str, some: tuple[str, ...]) -> None:
+    target, arguments = at(pair.box), of(prefix=prefix)
+    before = attributes(pair, prefix)
+    assert all(each in before for each in some)
     prior = DRIVER.prior(target, arguments, TERM)
     assert prior is not None
     assert list(prior["routes"]) == [peering.PEER]  # type: ignore[call-overload]
@@ -87,19 +97,18 @@ def test_a_route_is_withdrawn_and_put_back_as_it_was(pair: peering.Pair) -> None
     for _ in range(2):
         assert DRIVER.inject(target, arguments, prior).code == 0
         wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0] is True, 5)
-    wait_for(lambda: not pair.seen(), 5)
-    assert pair.seen("192.0.2.90/32")
+    wait_for(lambda: not pair.seen(prefix), 5)
+    assert pair.seen(MANY if prefix == peering.VIP else peering.VIP)
     assert DRIVER.prior(target, arguments, TERM) is None, "what is out already is not ours"
     for _ in range(2):
         assert DRIVER.revert(target, arguments, prior).code == 0
         wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0] is False, 5)
-    wait_for(pair.seen, 5)
-    assert attributes(pair) == before
+    wait_for(lambda: attributes(pair, prefix) == before, 5)
     assert DRIVER.prior(target, arguments, TERM) == prior
 
 
 def test_a_route_that_another_has_changed_is_left_alone(pair: peering.Pair) -> None:
-    target, arguments, prefix = at(pair.box), of(prefix="192.0.2.90/32"), "192.0.2.90/32"
+    target, arguments, prefix = at(pair.box), of(prefix=MANY), MANY
     prior = DRIVER.prior(target, arguments, TERM)
     assert prior is not None
     assert say(pair, f"announce route {prefix} next-hop 10.9.0.3 med 9").code == 0
@@ -118,7 +127,7 @@ def test_a_route_is_announced_and_withdrawn(pair: peering.Pair) -> None:
         neighbor=peering.PEER,
         next_hop="10.9.0.2",
         med=7,
-        communities=("65001:80", "65001:79"),
+        communities=("65001:80", "65001:79", "65535:666"),
     )
     prior = DRIVER.prior(target, arguments, TERM)
     assert prior == {"routes": {peering.PEER: ""}}
@@ -127,7 +136,7 @@ def test_a_route_is_announced_and_withdrawn(pair: peering.Pair) -> None:
         assert DRIVER.inject(target, arguments, prior).code == 0
         wait_for(lambda: DRIVER.is_out(target, arguments, prior)[0] is True, 5)
     wait_for(lambda: "BGP.med: 7 " in pair.seen(prefix), 5)
-    assert "(65001,79)" in pair.seen(prefix)
+    assert all(each in pair.seen(prefix) for each in ("(65001,79)", "(65535,666)"))
     assert DRIVER.prior(target, arguments, TERM) is None
     assert DRIVER.prior(target, arguments | {"prefix": peering.VIP}, TERM) is None, "another announces it"
     assert DRIVER.revert(target, arguments | {"med": 8}, prior).code == 0

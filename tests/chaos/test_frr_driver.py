@@ -16,8 +16,10 @@ from tests.chaos import peering
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["frr"]
-TERM = Term("one.fault", 0)
+TERM = Term(f"{'e' * 63}-abcdef.{'f' * 63}", 0)  # as long as names may be
 PROGRAMS = "/usr/lib/frr"
+# `ip netns exec` gives mounts of its own: what FRR keeps in /run and /var/tmp is gone with it.
+AWAY = 'mount -t tmpfs none /run && mkdir -m 777 /run/frr && mount -t tmpfs -o mode=1777 none /var/tmp && exec "$@"'
 LOCAL = "192.0.2.90/32"
 CONFIGURATION = f"""
 interface wire
@@ -73,7 +75,8 @@ def frr(pair: peering.Pair, configuration: str, *daemons: str) -> Iterator[Path]
             for daemon in ("zebra", "staticd", *daemons):
                 files = ["-f", "/dev/null", "-i", f"{directory}/{daemon}.pid", "-z", f"{directory}/zserv.api"]
                 command = [f"{PROGRAMS}/{daemon}", *files, "--vty_socket", str(directory), "--log", "stdout"]
-                stack.enter_context(peering.running(pair.box, command, pair.directory / f"{daemon}.log"))
+                log = pair.directory / f"{daemon}.log"
+                stack.enter_context(peering.running(pair.box, ["sh", "-c", AWAY, "sh", *command], log))
                 wait_for((directory / f"{daemon}.vty").exists, 5)
             loaded = at(pair.box).do(["vtysh", "--vty_socket", str(directory), "-f", f"{directory}/frr.conf"])
             assert loaded.code == 0, loaded.words
