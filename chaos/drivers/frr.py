@@ -1,10 +1,11 @@
 """The driver `frr`: changes a few lines of an FRR router's running configuration by vtysh, and puts them back.
 
 What is out is read from the running configuration, line by line, and what became of it from the daemons. Nothing is
-written to a startup configuration. vtysh 8.4 ends with 0 whatever a daemon says; what it refuses, it says behind a `%`.
+written to a startup configuration. vtysh 8.4 ends with 1 for most of what is refused, but not for all of it (with 0 for
+a static route that is not there): what a daemon says behind a `%` is a refusal, too.
 
-`max-metric router-lsa` is not among the actions: it raises the cost of transit alone, and routers would still come for
-external routes, such as one to a VIP. Those follow `redistributed-metric`.
+`max-metric router-lsa` is not among the actions: it raises the cost of transit alone, and the metric of an external
+route, such as one to a VIP, stays as it is (seen so with 8.4). That follows `redistributed-metric`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
 
 LONGEST_MESSAGE = 128
-"""Octets of a shutdown's message (RFC 8203, section 2); FRR refuses longer ones."""
+"""Octets of a shutdown's message that reach the neighbour (RFC 8203, section 2)."""
 RUNNING = "show running-config"
 _REFUSAL = re.compile(
     r"^\s*%(?! Can't open configuration file)", re.MULTILINE

@@ -11,6 +11,7 @@ import pytest
 
 from chaos.driver import Term
 from chaos.drivers import DRIVERS
+from chaos.drivers import frr as frr_driver
 from chaos.transport import at
 from tests.chaos import peering
 from tests.waiting import wait_for
@@ -276,6 +277,8 @@ def test_what_frr_refuses_or_does_not_know(by_bgp: tuple[peering.Pair, Path]) ->
     stranger = common | {"action": "shutdown-neighbor", "neighbor": "10.9.0.77"}
     prior: dict[str, object] = {"lines": [], "fault": ["neighbor 10.9.0.77 shutdown message vipchaos one"]}
     reply = DRIVER.inject(target, stranger, prior)
-    assert reply.code == 1, "vtysh itself ends with 0"
-    assert "%" in reply.words
+    assert (reply.code, "% Specify remote-as" in reply.out) == (1, True)
+    argv = frr_driver._vtysh(common, "configure terminal", "no ip route 192.0.2.99/32 blackhole")
+    assert target.do(argv).code == 0, "this is why"
+    assert frr_driver._do(target, argv).code == 1
     assert running(pair, sockets) == before
