@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.records import CaptureGap, Note, Opened, OutageEnded, ProbeStarted
+from core.capture_records import CaptureGap
+from core.records import Note, Opened, OutageEnded, ProbeStarted
 from core.truth import captured
 from probe.capture import answers_by_port, lost
 from store.runs import RunDirectory

@@ -10,6 +10,7 @@ from core.reader import Reader
 
 Value = str | int | float | bool | tuple[str, ...]
 PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}\Z")
+COMMUNITY = re.compile(r"(0|[1-9][0-9]{0,4}):(0|[1-9][0-9]{0,4})\Z")
 
 
 def read_arguments(fault: Reader, wanted: typing.Mapping[str, Argument]) -> dict[str, Value]:
@@ -63,6 +64,8 @@ def _value(section: Reader, name: str, argument: Argument) -> Value | None:
         case ArgumentKind.NETWORK:
             network = section.network(name)
             return None if network is None else str(network)
+        case ArgumentKind.COMMUNITIES:
+            return _communities(section, name)
         case ArgumentKind.NAME:
             return section.name(name)
 
@@ -74,6 +77,17 @@ def _command(section: Reader, name: str) -> tuple[str, ...] | None:
     if not PATH.match(words[0][1]):
         section.problem(words[0][0], name, f"runs {words[0][1]}", "an absolute path first")
     return tuple(word for _, word in words)
+
+
+def _communities(section: Reader, name: str) -> tuple[str, ...] | None:
+    """Return a list of communities (RFC 1997), each written as two numbers of 16 bits."""
+    allowed = 'a list of communities, such as "65001:80"'
+    words = section.names(name, allowed)
+    for line, word in words:
+        if not COMMUNITY.match(word) or max(int(half) for half in word.split(":")) > 65535:
+            section.problem(line, name, f"is {word!r}", allowed)
+            return None
+    return tuple(word for _, word in words) or None
 
 
 def _path(section: Reader, name: str) -> str | None:

@@ -17,6 +17,7 @@ class ArgumentKind(enum.StrEnum):
     WHOLE = "whole number"  # from `low` to `high`
     ADDRESS = "IP address"
     NETWORK = "address or network"  # those of one fault are of one IP version
+    COMMUNITIES = "BGP communities"  # a list of 65001:80
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,37 @@ class Argument:
 
 _PORT = Argument(ArgumentKind.WHOLE, "port", low=1, high=65535, optional=True, only_with=("protocol", ("tcp", "udp")))
 _OF_SERVER = ("action", ("maint", "drain", "shut-sessions"))
+_OF_METRIC = ("action", ("metric",))
+_OF_ANNOUNCE = ("action", ("announce",))
+_OF_BGP = ("action", ("shutdown-neighbor", "withdraw-network"))
+_ANNOUNCED: Mapping[str, Argument] = MappingProxyType(
+    {
+        "next_hop": Argument(ArgumentKind.ADDRESS, "the next hop announced", only_with=_OF_ANNOUNCE),
+        "med": Argument(
+            ArgumentKind.WHOLE, "the MED announced", high=4_294_967_295, optional=True, only_with=_OF_ANNOUNCE
+        ),
+        "communities": Argument(
+            ArgumentKind.COMMUNITIES, "the communities announced", optional=True, only_with=_OF_ANNOUNCE
+        ),
+    }
+)
 
 DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
     {
         "bird": MappingProxyType(
             {
                 "socket": Argument(ArgumentKind.PATH, "BIRD's control socket"),
-                "protocol": Argument(ArgumentKind.NAME, "the protocol that the action is done to"),
-                "action": Argument(ArgumentKind.NAME, "what is done; reverted by `enable`", choices=("disable",)),
+                "protocol": Argument(ArgumentKind.NAME, "the protocol that is disabled, or that announces the metric"),
+                "action": Argument(ArgumentKind.NAME, "what is done", choices=("disable", "metric")),
+                "file": Argument(
+                    ArgumentKind.PATH, "the included file that defines a constant, alone in it", only_with=_OF_METRIC
+                ),
+                "metric": Argument(
+                    ArgumentKind.WHOLE, "what the constant is set to", high=16_777_214, only_with=_OF_METRIC
+                ),
+                "prefix": Argument(
+                    ArgumentKind.NETWORK, "the route whose announced metric must change", only_with=_OF_METRIC
+                ),
             }
         ),
         "command": MappingProxyType(
@@ -61,6 +85,72 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
                 "flush": Argument(ArgumentKind.NAME, "which sessions are forgotten", ("all", "destination")),
                 "destination": Argument(
                     ArgumentKind.ADDRESS, "those opened to this address", only_with=("flush", ("destination",))
+                ),
+            }
+        ),
+        "exabgp": MappingProxyType(
+            {
+                "pipe": Argument(ArgumentKind.PATH, "the path of ExaBGP's two FIFOs, without `.in` and `.out`"),
+                "action": Argument(ArgumentKind.NAME, "what is done", ("withdraw", "announce")),
+                "prefix": Argument(ArgumentKind.NETWORK, "the route"),
+                "neighbor": Argument(ArgumentKind.ADDRESS, "at this neighbour only", optional=True),
+                **_ANNOUNCED,
+            }
+        ),
+        "frr": MappingProxyType(
+            {
+                "vty_socket": Argument(
+                    ArgumentKind.PATH, "the directory of the daemons' sockets", default="/var/run/frr"
+                ),
+                "action": Argument(
+                    ArgumentKind.NAME,
+                    "what is done",
+                    (
+                        "shutdown-neighbor",
+                        "withdraw-network",
+                        "withdraw-static",
+                        "interface-cost",
+                        "redistributed-metric",
+                    ),
+                ),
+                "asn": Argument(
+                    ArgumentKind.WHOLE, "the number in `router bgp`", low=1, high=4_294_967_295, only_with=_OF_BGP
+                ),
+                "neighbor": Argument(
+                    ArgumentKind.ADDRESS,
+                    "the neighbour that is shut down",
+                    only_with=("action", ("shutdown-neighbor",)),
+                ),
+                "prefix": Argument(
+                    ArgumentKind.NETWORK,
+                    "the route",
+                    only_with=("action", ("withdraw-network", "withdraw-static", "redistributed-metric")),
+                ),
+                "interface": Argument(
+                    ArgumentKind.NAME, "the interface that gets the cost", only_with=("action", ("interface-cost",))
+                ),
+                "cost": Argument(
+                    ArgumentKind.WHOLE, "its OSPF cost", low=1, high=65535, only_with=("action", ("interface-cost",))
+                ),
+                "source": Argument(
+                    ArgumentKind.NAME,
+                    "what is redistributed into OSPF",
+                    ("bgp", "connected", "kernel", "static"),
+                    only_with=("action", ("redistributed-metric",)),
+                ),
+                "metric": Argument(
+                    ArgumentKind.WHOLE, "its metric", high=16_777_214, only_with=("action", ("redistributed-metric",))
+                ),
+            }
+        ),
+        "gobgp": MappingProxyType(
+            {
+                "port": Argument(ArgumentKind.WHOLE, "the port of its gRPC API", low=1, high=65535, default=50051),
+                "action": Argument(ArgumentKind.NAME, "what is done", ("withdraw", "announce", "disable-neighbor")),
+                "prefix": Argument(ArgumentKind.NETWORK, "the route", only_with=("action", ("withdraw", "announce"))),
+                **_ANNOUNCED,
+                "neighbor": Argument(
+                    ArgumentKind.ADDRESS, "the neighbour that is disabled", only_with=("action", ("disable-neighbor",))
                 ),
             }
         ),

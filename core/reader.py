@@ -95,7 +95,7 @@ class Reader:
 
     def number(self, key: str, low: float, high: float, default: float | None = None) -> float | None:
         """Return a number in [low, high], required unless there is a default."""
-        allowed = f"a number from {low:g} to {high:g}"
+        allowed = f"a number from {low:.12g} to {high:.12g}"
         if default is not None and key not in self._entries:
             return default
         value = self.value(key, allowed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from core.capture_records import CaptureGap
 from core.certificate_records import CertificateSeen
 from core.evidence import EvidenceWritten
 from core.path_records import NodesSeen, PathTraced
@@ -247,20 +248,6 @@ class Heartbeats:
     vantage: str
     slot: int
     attempts: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureGap:
-    """What a packet capture on the vantage shows where an outage was reported: its longest gap between answers.
-
-    `slot` and `s_a_ns` say which data-plane outage (see `OutageEnded`); `captured_ns` is -1 where it shows none.
-    """
-
-    t_ns: int
-    vantage: str
-    slot: int
-    s_a_ns: int
-    captured_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.argument_reader import PATH
+from core.argument_reader import COMMUNITY, PATH
 from core.drivers import DRIVERS, Argument, ArgumentKind
 from core.reader import LONGEST_TEXT, NAME
 from core.shapes import EXPECTATION, EXPERIMENT, FAULT, INVENTORY, Key, Kind
@@ -84,6 +84,7 @@ def _value(key: Key) -> Schema:
         Kind.NAMES: _list(_name(), key.low),
         Kind.ADDRESSES: _list(_address(), 1, key.high),
         Kind.TEXTS: _named(_name()),
+        Kind.WORDS: {"type": "array", "items": _text(), "minItems": 1},
         Kind.ARGUMENTS: {"type": "object", "minProperties": 1},
     }
     if key.kind in schemas:
@@ -170,6 +171,7 @@ def _argument(argument: Argument) -> Schema:
         ArgumentKind.WHOLE: {"type": "integer", "minimum": argument.low, "maximum": argument.high},
         ArgumentKind.ADDRESS: _address(),
         ArgumentKind.NETWORK: _network(),
+        ArgumentKind.COMMUNITIES: _list({"type": "string", "pattern": _pattern(COMMUNITY.pattern)}, 1),
     }
     found: Schema = {"enum": list(argument.choices)} if argument.choices else schemas[argument.kind]
     default = {} if argument.default is None else {"default": argument.default}

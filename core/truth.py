@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from core.capture_records import CaptureGap
 from core.outage import Interval, interval
-from core.records import CaptureGap, Clock, OutageEnded, Record
+from core.records import Clock, OutageEnded, Record
 
 
 @dataclass(frozen=True, slots=True)

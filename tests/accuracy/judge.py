@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.capture_records import CaptureGap
 from core.outage import Interval, interval
-from core.records import CaptureGap, Clock, OutageEnded, ProbeHealth, Record
+from core.records import Clock, OutageEnded, ProbeHealth, Record
 from tests.accuracy.path import Kind, Switched
 
 

@@ -165,7 +165,8 @@ def test_a_plan_that_changed_is_refused() -> None:
     with pytest.raises(BlockedError, match=f"^plan_changed: the plan is {found} now") as refused:
         check_plan(network, experiments, "0" * 64)
     assert refused.value.exit_code == 3
-    for bad in ("", "abc", "x" * 64, found[: SHORTEST_HASH - 1]):
+    assert check_plan(network, experiments, "") == found
+    for bad in ("abc", "x" * 64, found[: SHORTEST_HASH - 1]):
         with pytest.raises(CallError, match="at least 12 hexadecimal digits"):
             check_plan(network, experiments, bad)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.records import CaptureGap, Clock, OutageEnded
+from core.capture_records import CaptureGap
+from core.records import Clock, OutageEnded
 from core.truth import captured, compare
 
 MS = 1_000_000

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from core.capture_records import CaptureGap
 from core.judge import RunVerdict, Verdict, judge
 from core.loader import load_experiments, load_inventory
-from core.records import CaptureGap, Note, OutageEnded, Outcome, ProbeHealth, Record
+from core.records import Note, OutageEnded, Outcome, ProbeHealth, Record
 from dashboards.report.document import to_document
 from dashboards.report.markdown import to_markdown
 from dashboards.report.text import to_text
