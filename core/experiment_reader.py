@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from core.experiment import Abort, Expectation, Experiment, Fault, Sessions, SteadyState
 from core.fault_reader import read_faults
 from core.inventory import Inventory
+from core.plan import begins_s
 from core.reader import Reader
 from core.shapes import ABORT, EXPECTATION, EXPERIMENT, STEADY_STATE
 from core.yaml_nodes import Mapping, Problems
@@ -49,7 +50,7 @@ def read_experiment(
     assert name is not None
     assert title is not None
     assert steady is not None
-    return Experiment(
+    found = Experiment(
         name,
         title,
         steady,
@@ -63,6 +64,25 @@ def read_experiment(
         problems.source,
         bool(together),
     )
+    if not past:
+        _check_lease_lasts(reader, found, earlier)
+    return None if problems else found
+
+
+def _check_lease_lasts(reader: Reader, found: Experiment, earlier: Sequence[Experiment]) -> None:
+    """Note a lease that is over before `found` can revert its faults."""
+    reverted = next((experiment for experiment in earlier if experiment.name == found.reverts), None)
+    if reverted is None:
+        return
+    begins = begins_s([*earlier, found])
+    earliest_s = begins[-1] - begins[earlier.index(reverted)]
+    if reverted.lease_s < earliest_s + LEASE_MARGIN_S:
+        reader.problem(
+            reader.line_of("reverts"),
+            "reverts",
+            f"the lease of {reverted.name} is {reverted.lease_s:g} s, and this cannot come before {earliest_s:g} s",
+            f"a lease_s there of at least {earliest_s + LEASE_MARGIN_S:g}",
+        )
 
 
 def _lease(reader: Reader, faults: Sequence[Fault], hold_s: float | None) -> float | None:

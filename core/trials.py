@@ -67,7 +67,9 @@ def summaries(verdicts: Sequence[RunVerdict]) -> tuple[Summary, ...]:
 
 
 def _event(verdict: RunVerdict, experiment: str, kind: str) -> Event | None:
-    """Return the event of a trial if what it shows can be relied on."""
+    """Return the event of a trial if what it shows can be relied on: it was proven, and not cut short."""
+    if verdict.outcome in STOPPING:
+        return None
     for event in verdict.events:
         if (event.experiment, event.kind) == (experiment, kind) and event.proven:
             return event

@@ -117,6 +117,18 @@ def test_nothing_is_reverted_twice_or_when_it_is_over() -> None:
         parse_experiments([("a", over), ("b", failback)], inventory)
 
 
+def test_a_lease_lasts_until_its_failback_can_come() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    failover, failback = STORY[1].read_text(), STORY[2].read_text()
+    for lease_s, good in ((13, True), (12, False)):
+        texts = [("a", failover.replace("lease_s: 30", f"lease_s: {lease_s}")), ("b", failback)]
+        if good:
+            assert parse_experiments(texts, inventory)[1].reverts == "site-failover"
+            continue
+        with pytest.raises(ConfigError, match=r"is 12 s, and this cannot come before 8 s, allowed: .* at least 13"):
+            parse_experiments(texts, inventory)
+
+
 @given(st.text(max_size=200) | st.text("{}[]:,-&*!|>'\"%@ \n\tab0.", max_size=80))
 def test_any_text_loads_or_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"any\.yaml:[0-9]+: "):

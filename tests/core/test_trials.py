@@ -119,10 +119,11 @@ def test_what_is_not_known_is_not_counted(inventory: Inventory, experiment: Expe
         inventory, experiment, 0.0, OutageBegan((FAULT_S + 1) * S, "c1", 0, Clock.DATA_PLANE, FAULT_S * S)
     )
     never = judge([], inventory, [experiment])
-    found = summaries([good, unproven, still_out, never])
+    cut_short = replace(good, outcome=Outcome.ABORTED)
+    found = summaries([good, unproven, still_out, never, cut_short])
     first, *others = of(found, "data_plane_upper_s").values
     assert first == pytest.approx(0.3, abs=1e-6)
-    assert others == [None, None, None]
+    assert others == [None, None, None, None]
     assert of(found, "data_plane_upper_s").known == 1
     assert summaries([never]) == ()
 
