@@ -166,7 +166,8 @@ class Tracker:
         skipped = sum(count for last, count in self._skipped if last < attempt)
         if before is not None:
             self.losses += lost
-            if max(lost, skipped) >= LOSSES_IN_A_ROW:
+            # What was told to have begun is told to have ended, also where its attempts were answered after all.
+            if max(lost, skipped) >= LOSSES_IN_A_ROW or self._began:
                 records = self._ended(before, s_b1_ns, s_b_ns, r_ns, lost, skipped)
         self._restart((attempt, s_b_ns, r_ns), pending)
         return records

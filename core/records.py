@@ -204,6 +204,7 @@ class OutageEnded:
     s_a, r_a: last answered attempt before; s_a1: first unanswered; s_b1: last unanswered; s_b, r_b: first answered
     after. `slip_ns`: worst lateness of the probe's own timer inside the gap. `lost` counts unanswered
     attempts, `skipped` attempts that were due but never sent. `same_session`: the session survived it.
+    `self_inflicted`: no outage of the path: the probe was late, or what was overdue was answered after all.
     `stamp_error_ns`: how much later than its stamp an unanswered attempt at either end may have left; -1: not kept.
     `slot` is -1 for the new-connection clock.
     """

@@ -22,7 +22,10 @@ LEAST_ROOM = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Gaps that ended, a column for each fact: see `Gap`. `a` and `b` are the answered attempts at either end."""
+    """Gaps that ended, a column for each fact: see `Gap`. `a` and `b` are the answered attempts at either end.
+
+    `began`: it was told that an outage had begun.
+    """
 
     slots: Numbers
     a: Numbers
@@ -38,6 +41,7 @@ class Closed:
     slip_ns: Numbers
     stamp_error_ns: Numbers
     same_session: NDArray[np.bool_]
+    began: NDArray[np.bool_]
 
     def only(self, rows: NDArray[np.bool_]) -> Closed:
         """Return some of them."""
@@ -85,7 +89,7 @@ class Pending:
 
     def add(self, closed: Closed) -> None:
         """Keep gaps of at least one slot; of those that the probe itself made, as many as are told in a second."""
-        own = closed.lost < LOSSES_IN_A_ROW
+        own = (closed.lost < LOSSES_IN_A_ROW) & ~closed.began
         second = int(closed.r_b_ns[0]) // 1_000_000_000
         if second != self._second:
             self._second, self._own = second, 0

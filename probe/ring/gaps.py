@@ -126,7 +126,8 @@ class Gaps:
             later = np.zeros(0, np.uint64)
             after = skipped_later = np.zeros(len(slots), np.uint8)
         attempts = self._attempts[slots] - after
-        gaps = np.flatnonzero((before > 0) & (revolutions - before > 1))
+        # What was told to have begun is told to have ended, also where its attempts were answered after all.
+        gaps = np.flatnonzero((before > 0) & ((revolutions - before > 1) | self.began[slots]))
         if len(gaps):
             counts = _Counts(attempts[gaps], (self._skipped[slots] - skipped_later)[gaps])
             self._close_gaps(slots[gaps], revolutions[gaps], s_ns[gaps], r_ns[gaps], counts)
@@ -159,7 +160,7 @@ class Gaps:
         lost = np.maximum(counts.attempts - self._attempts_answered[slots] - 1, 0)
         skipped = counts.skipped
         self.losses += int(lost.sum())
-        rows = np.maximum(lost, skipped) >= LOSSES_IN_A_ROW
+        rows = (np.maximum(lost, skipped) >= LOSSES_IN_A_ROW) | self.began[slots]
         if rows.any():
             slots, b, s_ns, r_ns = slots[rows], b[rows], s_ns[rows], r_ns[rows]
             self.pending.add(self._closed(slots, b, s_ns, r_ns, lost[rows], skipped[rows].astype(np.int64)))
@@ -186,6 +187,7 @@ class Gaps:
             slip_ns=self._slip_ns[slots],
             stamp_error_ns=errors,
             same_session=~self._other_session[slots],
+            began=self.began[slots],
         )
 
     def _before(self, slots: Slots, revolutions: Slots) -> Slots:

@@ -139,3 +139,17 @@ def test_merge_takes_the_worst_and_both_ends() -> None:
         300,
         2,
     )
+
+
+def test_what_has_begun_ends_also_when_all_was_answered_late() -> None:
+    """Three attempts overdue, then answered in order: nothing was lost, and nothing is left open."""
+    found = tracker()
+    for attempt in range(1, 5):
+        found.sent(attempt, attempt * 10 * MS)
+    assert found.answered(1, 11 * MS) == ()
+    assert found.check(400 * MS) is not None
+    (ended, _) = found.answered(2, 401 * MS)
+    assert isinstance(ended, OutageEnded)
+    assert (ended.lost, ended.self_inflicted) == (0, True), "no outage, though it looked like one"
+    assert found.answered(3, 402 * MS) == found.answered(4, 402 * MS) == ()
+    assert found.check(900 * MS) is None

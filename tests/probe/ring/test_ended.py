@@ -17,7 +17,7 @@ def closed(slots: list[int], lost: list[int], r_b_ns: int = S) -> Closed:
     each = np.array(slots, np.int64)
     instants, losses = np.full(len(slots), r_b_ns), np.array(lost, np.int64)
     same = np.ones(len(slots), np.bool_)
-    return Closed(each, each, each, each, each, each, each, each, instants, losses, each, each, each, same)
+    return Closed(each, each, each, each, each, each, each, each, instants, losses, each, each, each, same, ~same)
 
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=8), max_size=8), st.integers(1, 5))

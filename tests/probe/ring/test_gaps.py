@@ -156,3 +156,20 @@ def test_the_first_lost_attempt_is_one_that_was_sent_whatever_was_skipped_before
     (outage,) = drained(gaps)
     assert (outage.s_a_ns, outage.s_a1_ns) == (sent_ns[2], sent_ns[4])
     assert (outage.s_b1_ns, outage.s_b_ns) == (sent_ns[19], sent_ns[20])
+
+
+def test_what_has_begun_ends_also_when_all_was_answered_late() -> None:
+    turns = Turns(0, PERIOD_NS, 1)
+    gaps = Gaps("v1", turns)
+    for number in range(1, 5):
+        now_ns = (number - 1) * PERIOD_NS
+        turns.take(now_ns)
+        turns.sent(now_ns)
+        gaps.sent(slice(0, 1), number, now_ns, np.array([0]))
+    answer(gaps, turns, 0, 1, RTT_NS)
+    assert [record.slot for record in gaps.check(50 * PERIOD_NS)] == [0]
+    for attempt in (2, 3, 4):
+        answer(gaps, turns, 0, attempt, 51 * PERIOD_NS + attempt)
+    (ended_here,) = drained(gaps)
+    assert (ended_here.lost, ended_here.self_inflicted) == (0, True)
+    assert gaps.check(99 * PERIOD_NS) == []
