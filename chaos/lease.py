@@ -111,10 +111,15 @@ def why_over(lease: Lease) -> str:
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Let one party at a time revert the lease at `path`; waits for the other."""
-    with path.with_suffix(".lock").open("w") as lock:
+    """Let one party at a time act on the lease at `path`; waits for the other."""
+    lock_file = path.with_suffix(".lock")
+    with lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            if not path.exists():
+                lock_file.unlink(missing_ok=True)
 
 
 def release(path: Path, record: Recorder, give_up_s: float | None, only: Collection[str] = ()) -> bool:
@@ -141,7 +146,6 @@ def _attempt(path: Path, record: Recorder, only: Collection[str]) -> bool:
     try:
         lease = read(path)
     except FileNotFoundError:
-        path.with_suffix(".lock").unlink(missing_ok=True)
         return True
     done = True
     for fault in reversed(lease.faults):
@@ -156,7 +160,6 @@ def _attempt(path: Path, record: Recorder, only: Collection[str]) -> bool:
         else:
             path.unlink()
             _sync_directory(path.parent)
-            path.with_suffix(".lock").unlink(missing_ok=True)
     return done
 
 
