@@ -6,10 +6,11 @@ import re
 import typing
 
 from core.drivers import Argument, ArgumentKind
-from core.reader import Reader
+from core.reader import PATH, Reader
 
 Value = str | int | float | bool | tuple[str, ...]
-_PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}\Z")
+_OBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@%-]{0,126}\Z")
+_OBJECT_ALLOWED = "a name of letters, digits and . _ - : @ % (at most 127)"
 
 
 def read_arguments(fault: Reader, wanted: typing.Mapping[str, Argument]) -> dict[str, Value]:
@@ -54,7 +55,7 @@ def _value(section: Reader, name: str, argument: Argument) -> Value | None:
         case ArgumentKind.COMMAND:
             return _command(section, name)
         case ArgumentKind.PATH:
-            return _path(section, name)
+            return section.path_of(name)
         case ArgumentKind.WHOLE:
             return section.whole(name, argument.low, argument.high)
         case ArgumentKind.ADDRESS:
@@ -65,21 +66,23 @@ def _value(section: Reader, name: str, argument: Argument) -> Value | None:
             return None if network is None else str(network)
         case ArgumentKind.NAME:
             return section.name(name)
+        case ArgumentKind.OBJECT:
+            return _object(section, name)
 
 
 def _command(section: Reader, name: str) -> tuple[str, ...] | None:
     words = section.words(name, "a list: an absolute path, then its arguments")
     if not words:
         return None
-    if not _PATH.match(words[0][1]):
+    if not PATH.match(words[0][1]):
         section.problem(words[0][0], name, f"runs {words[0][1]}", "an absolute path first")
     return tuple(word for _, word in words)
 
 
-def _path(section: Reader, name: str) -> str | None:
-    value = section.text(name, "an absolute path")
-    if value is not None and not _PATH.match(value):
-        section.problem(section.line_of(name), name, f"is {value!r}", "an absolute path")
+def _object(section: Reader, name: str) -> str | None:
+    value = section.text(name, _OBJECT_ALLOWED)
+    if value is not None and not _OBJECT.match(value):
+        section.problem(section.line_of(name), name, f"is {value!r}", _OBJECT_ALLOWED)
         return None
     return value
 

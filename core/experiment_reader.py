@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.argument_reader import read_arguments
-from core.drivers import DRIVERS
+from core.drivers import DRIVERS, RUNS_PROGRAMS, TRANSPORTS
 from core.experiment import Abort, Expectation, Experiment, Fault, Sessions, SteadyState
 from core.inventory import Inventory
 from core.reader import Reader
@@ -112,11 +112,26 @@ def _faults(reader: Reader, inventory: Inventory) -> tuple[Fault, ...]:
                 f"{target} may not be touched",
                 f"allowed_targets of the inventory: {', '.join(sorted(inventory.allowed_targets)) or 'none'}",
             )
+        _check_reach(section, inventory, driver, target)
         at_s = section.number("at_s", 0, LONGEST_S, 0.0)
         arguments = read_arguments(section, DRIVERS[driver]) if driver else {}
         if name and driver and target and at_s is not None:
             faults.append(Fault(name, driver, target, arguments, at_s))
     return tuple(faults)
+
+
+def _check_reach(section: Reader, inventory: Inventory, driver: str | None, target: str | None) -> None:
+    """Note a target whose transport does not carry what the driver says."""
+    if driver is None or target is None:
+        return
+    wanted, found = TRANSPORTS.get(driver, RUNS_PROGRAMS), inventory.hosts[target].transport
+    if found not in wanted:
+        section.problem(
+            section.line_of("target"),
+            "target",
+            f"{target} is reached by {found}, which the driver {driver} does not speak",
+            f"a host with transport {' or '.join(wanted)}",
+        )
 
 
 def _vantages(section: Reader, inventory: Inventory) -> tuple[str, ...]:
