@@ -12,7 +12,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from core.inventory import Host
 
 CALL_TIMEOUT_S = 15.0
 """For login, call and logout together."""
+CONNECT_TIMEOUT_S = 5.0
 PORT = 443
 LARGEST_BYTES = 4_000_000
 LOGIN = "/mgmt/shared/authn/login"
@@ -61,7 +61,8 @@ class Rest:
     def _call(self, argv: Sequence[str]) -> Reply:
         method, path, *body = argv
         try:
-            with _line(self.host) as line, _logged_in(line, self.host) as token:
+            words = _login_words(self.host)
+            with _line(self.host) as line, _logged_in(line, words) as token:
                 said = _ask(line, method, path, body[0] if body else None, {"X-F5-Auth-Token": token})
         except _RefusedError as error:
             return Reply(tuple(argv), error.status, "", f"{self.host.name}: {error}")
@@ -73,13 +74,12 @@ class Rest:
 @contextlib.contextmanager
 def _line(host: Host) -> Iterator[http.client.HTTPSConnection]:
     """Yield a connection that is cut when the time is over, however slowly the far end speaks."""
-    until_s = time.monotonic() + CALL_TIMEOUT_S
     over = threading.Event()
     try:
         context = ssl.create_default_context(cafile=host.ca_file or None)
     except (OSError, ssl.SSLError) as error:
         raise _RefusedError(-1, f"{host.ca_file} is no file of authorities ({error})") from error
-    line = http.client.HTTPSConnection(host.target, host.port or PORT, timeout=CALL_TIMEOUT_S, context=context)
+    line = http.client.HTTPSConnection(host.target, host.port or PORT, timeout=CONNECT_TIMEOUT_S, context=context)
 
     def cut() -> None:
         over.set()
@@ -90,16 +90,16 @@ def _line(host: Host) -> Iterator[http.client.HTTPSConnection]:
     timer = threading.Timer(CALL_TIMEOUT_S, cut)
     timer.daemon = True
     try:
-        line.connect()
-        line.timeout = max(0.1, until_s - time.monotonic())
         timer.start()
+        line.connect()
+        # From here on it is the timer that ends what takes too long.
+        line.sock.settimeout(CALL_TIMEOUT_S)
         yield line
     except ssl.SSLCertVerificationError as error:
         why = f"its certificate is not accepted ({error.verify_message}); nothing was sent. See `ca_file`"
         raise _RefusedError(-1, why) from error
     except (OSError, http.client.HTTPException) as error:
-        late = over.is_set() or isinstance(error, TimeoutError)
-        why = f"no end within {CALL_TIMEOUT_S:g} s" if late else f"{type(error).__name__}: {error}"
+        why = f"no end within {CALL_TIMEOUT_S:g} s" if over.is_set() else f"{type(error).__name__}: {error}"
         raise _RefusedError(-1, why) from error
     finally:
         timer.cancel()
@@ -107,10 +107,8 @@ def _line(host: Host) -> Iterator[http.client.HTTPSConnection]:
 
 
 @contextlib.contextmanager
-def _logged_in(line: http.client.HTTPSConnection, host: Host) -> Iterator[str]:
+def _logged_in(line: http.client.HTTPSConnection, words: str) -> Iterator[str]:
     """Yield a token, and give it back: a user may have about a hundred."""
-    user, password = user_and_password(host)
-    words = json.dumps({"username": user, "password": password, "loginProviderName": "tmos"})
     token = _token(_ask(line, "POST", LOGIN, words, {}))
     try:
         yield token
@@ -118,6 +116,11 @@ def _logged_in(line: http.client.HTTPSConnection, host: Host) -> Iterator[str]:
         # Where this fails the token ends by itself, after 20 minutes.
         with contextlib.suppress(_RefusedError, OSError, http.client.HTTPException):
             _ask(line, "DELETE", f"{TOKENS}/{token}", None, {"X-F5-Auth-Token": token})
+
+
+def _login_words(host: Host) -> str:
+    user, password = user_and_password(host)
+    return json.dumps({"username": user, "password": password, "loginProviderName": "tmos"})
 
 
 def _token(said: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -222,6 +223,16 @@ def test_a_device_that_is_not_the_one_or_not_there(device: BigIp, host: Host, tm
     assert "is no file of authorities" in nothing[1]
     assert "ConnectionRefusedError" in said(at(replace(host, port=1)).look(["GET", ADDRESS]))[1]
     assert len(device.asked) == before
+
+
+def test_one_that_is_frozen(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "CONNECT_TIMEOUT_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        began_s = time.monotonic()
+        reply = at(replace(host, port=frozen.getsockname()[1])).look(["GET", ADDRESS])
+    assert said(reply)[0] == -1
+    assert "timed out" in reply.error
+    assert time.monotonic() - began_s < 5
 
 
 def test_one_that_answers_too_slowly(device: BigIp, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -122,6 +123,14 @@ def test_a_command_without_end_is_ended_at_both_ends(sshd: Sshd) -> None:
     assert (reply.code, reply.error) == (-1, "no end within 4 s")
     assert took_s < COMMAND_TIMEOUT_S + 1
     assert subprocess.run(["pgrep", "-f", "^sleep 61.5"], capture_output=True, check=False).stdout == b""
+
+
+def test_more_commands_at_once_than_one_connection_carries(sshd: Sshd) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(
+            pool.map(lambda number: at(sshd.host).look(["sh", "-c", f"sleep 0.5; echo {number}"]), range(20))
+        )
+    assert [(reply.code, reply.out) for reply in replies] == [(0, f"{number}\n") for number in range(20)]
 
 
 def test_no_connection_is_shared_where_others_could_use_it(sshd: Sshd) -> None:
