@@ -85,7 +85,8 @@ def _line(host: Host) -> Iterator[http.client.HTTPSConnection]:
         over.set()
         if line.sock is not None:
             with contextlib.suppress(OSError):
-                line.sock.shutdown(socket.SHUT_RDWR)
+                # Below TLS: what is still said fails, and is not said in the clear.
+                socket.socket.shutdown(line.sock, socket.SHUT_RDWR)
 
     timer = threading.Timer(CALL_TIMEOUT_S, cut)
     timer.daemon = True
