@@ -56,13 +56,13 @@ class ServiceDriver:
         state = _state(target, arguments)
         if "ActiveState" not in state:
             return Reply(("systemctl",), -1, "", _words(state))
-        remove = ("rm", "-f", str(prior["note"]))
-        if _is_of_another(arguments, state, prior) or _is_out(arguments, state) is False:
-            return target.do(remove)
+        if _is_of_another(arguments, state, prior):
+            return Reply(("systemctl",), 0, "", f"started and stopped by another since: {_words(state)}")
+        # To start what runs, or to thaw what is not frozen, does nothing.
         reply = target.do(_systemctl("thaw" if _freezes(arguments) else "start", arguments))
         if reply.code != 0 or _is_out(arguments, _state(target, arguments)) is not False:
             return reply
-        removed = target.do(remove)
+        removed = target.do(("rm", "-f", str(prior["note"])))
         return reply if removed.code == 0 else removed
 
     def is_out(self, target: Target, arguments: Arguments, prior: Prior) -> tuple[bool | None, str]:
@@ -71,7 +71,7 @@ class ServiceDriver:
         seen = f"{arguments['unit']}: {_words(state)}"
         if noted is None or "ActiveState" not in state:
             return None, seen
-        if not noted:
+        if not noted or _is_of_another(arguments, state, prior):
             return False, f"{seen}, not by this run"
         return _is_out(arguments, state), seen
 
@@ -118,12 +118,14 @@ def _runs(state: dict[str, str]) -> bool:
 
 
 def _is_of_another(arguments: Arguments, state: dict[str, str], prior: Prior) -> bool:
-    """Tell whether somebody has started the unit since: whatever became of it then is not ours.
+    """Tell whether somebody has started the unit since, and stopped it again: that is not ours to undo.
 
-    A unit that nothing refers to is forgotten when it stops, and its run with it. After a kill systemd may have been
-    quicker with a start than we with the stop.
+    One that has failed is ours still: it may be our own start that did not go well. A unit that nothing refers to is
+    forgotten when it stops, and its run with it. After a kill systemd may have been quicker with a start than we with
+    the stop.
     """
-    return arguments["action"] != "kill" and state.get("InvocationID", "") not in ("", prior["invocation"])
+    stopped = arguments["action"] != "kill" and state.get("ActiveState") == "inactive"
+    return stopped and state.get("InvocationID", "") not in ("", prior["invocation"])
 
 
 def _is_out(arguments: Arguments, state: dict[str, str]) -> bool | None:

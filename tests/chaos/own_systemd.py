@@ -41,6 +41,9 @@ UNITS = {
     # Nothing refers to it: systemd forgets it when it stops.
     "lone.service": f"{UNIT}[Service]\nExecStart=/bin/sleep infinity\n",
     "restarting.service": (f"{UNIT}[Service]\nExecStart=/bin/sleep infinity\nRestart=always\nRestartSec=0\n"),
+    "breaking.service": (
+        f"{UNIT}[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/test ! -e /run/broken\n"
+    ),
     "stubborn@.service": (
         f'{UNIT}[Service]\nTimeoutStopSec=90\nExecStart=/bin/sh -c "trap true TERM; while true; do sleep 1; done"\n'
     ),

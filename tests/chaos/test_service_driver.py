@@ -32,7 +32,7 @@ def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systemd]:
 @pytest.fixture
 def running(systemd: Systemd) -> Iterator[Systemd]:
     """The manager with its units running; no note is left behind."""
-    for unit in ("kept", "lone", "restarting", "stubborn@1"):
+    for unit in ("kept", "lone", "restarting", "breaking", "stubborn@1"):
         assert systemd.do(["systemctl", "start", unit]).code == 0
     yield systemd
     assert systemd.do(["sh", "-c", "ls /run/vipchaos-fault-* && rm /run/vipchaos-fault-*"]).out == ""
@@ -103,6 +103,34 @@ def test_what_another_has_started_and_stopped_since_stays_so(running: Systemd) -
     assert DRIVER.revert(running, arguments, prior).code == 0
     assert DRIVER.is_out(running, arguments, prior)[0] is False
     assert show(running, "kept", "ActiveState") == "inactive"
+    assert running.do(["rm", str(prior["note"])]).code == 0, "which is left where the unit is another's"
+
+
+def test_what_another_has_brought_back_already(running: Systemd) -> None:
+    for action, verb in (("stop", "start"), ("kill", "start"), ("freeze", "thaw")):
+        arguments: dict[str, object] = {"action": action, "unit": "kept.service"}
+        prior = prior_of(running, arguments)
+        assert DRIVER.inject(running, arguments, prior).code == 0
+        assert running.do(["systemctl", verb, "kept"]).code == 0
+        assert DRIVER.is_out(running, arguments, prior)[0] is False
+        invocation = show(running, "kept", "InvocationID")
+        assert DRIVER.revert(running, arguments, prior).code == 0
+        assert show(running, "kept", "InvocationID") == invocation, "it was not started anew"
+
+
+@pytest.mark.parametrize("action", ["stop", "kill"])
+def test_a_start_that_fails_is_not_a_revert(running: Systemd, action: str) -> None:
+    arguments: dict[str, object] = {"action": action, "unit": "breaking.service"}
+    prior = prior_of(running, arguments)
+    assert DRIVER.inject(running, arguments, prior).code == 0
+    running.do(["touch", "/run/broken"])
+    for _ in range(3):
+        assert DRIVER.revert(running, arguments, prior).code == 1
+        assert DRIVER.is_out(running, arguments, prior)[0] is True
+    running.do(["rm", "/run/broken"])
+    assert DRIVER.revert(running, arguments, prior).code == 0
+    assert DRIVER.is_out(running, arguments, prior)[0] is False
+    assert show(running, "breaking", "ActiveState") == "active"
 
 
 def test_what_is_started_anew_before_the_fault_is_not_touched(running: Systemd) -> None:
