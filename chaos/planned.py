@@ -101,7 +101,7 @@ def _fault(fault: Fault, host: Host) -> dict[str, object]:
     return {
         "name": fault.name,
         "driver": fault.driver,
-        "target": dataclasses.asdict(host),
+        "target": {key: said for key, said in dataclasses.asdict(host).items() if said},
         "arguments": {name: list(it) if isinstance(it, tuple) else it for name, it in fault.arguments.items()},
         "at_s": fault.at_s,
         "hold_s": fault.hold_s,

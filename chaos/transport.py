@@ -1,35 +1,26 @@
-"""How a command reaches a host: on this machine, or in a network namespace of it. Never through a shell."""
+"""How a host of the inventory is reached: by programs here, in a namespace or by ssh, by REST, by a command line."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chaos.device_line import DeviceLine
+from chaos.reply import COMMAND_TIMEOUT_S, Reply, run
+from chaos.rest import Rest
+from chaos.ssh import Ssh
 from core.inventory import Host
 
-COMMAND_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a command said. `code` is -1 when it did not end in time or could not be started."""
-
-    argv: tuple[str, ...]
-    code: int
-    out: str
-    error: str
-
-    @property
-    def words(self) -> str:
-        """The command and what it said, on one line, for records."""
-        said = " ".join((self.out + " " + self.error).split())[:200]
-        return f"{' '.join(self.argv)} -> {self.code}{': ' + said if said else ''}"
+__all__ = ["COMMAND_TIMEOUT_S", "Reply", "Target", "Untouched", "at"]
 
 
 class Target(Protocol):
-    """A host that commands are run at: argv lists, each with its own time limit."""
+    """A host that commands are run at, each with its own time limit.
+
+    A command is a program and its arguments, never read by a shell; at a REST interface a method, a path and a body;
+    at the command line of a device the lines that are typed.
+    """
 
     def look(self, argv: Sequence[str]) -> Reply:
         """Run what only reads."""
@@ -47,10 +38,16 @@ class _Commanded:
     prefix: tuple[str, ...]
 
     def look(self, argv: Sequence[str]) -> Reply:
-        return _run(self.prefix, argv)
+        return self._run(argv)
 
     def do(self, argv: Sequence[str]) -> Reply:
-        return _run(self.prefix, argv)
+        return self._run(argv)
+
+    def _run(self, argv: Sequence[str]) -> Reply:
+        reply = run((*self.prefix, *argv))
+        # `ip netns exec` ends with 1 when it cannot start the program: not to be taken for the program's own 1.
+        started = not (self.prefix and reply.code == 1 and reply.error.startswith('exec of "'))
+        return reply if started else Reply(reply.argv, -1, reply.out, reply.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +69,14 @@ class Untouched:
 
 def at(host: Host) -> Target:
     """Return what runs commands at `host`."""
-    return _Commanded(("ip", "netns", "exec", host.target) if host.transport == "netns" else ())
-
-
-def _run(prefix: tuple[str, ...], argv: Sequence[str]) -> Reply:
-    whole = (*prefix, *argv)
-    try:
-        done = subprocess.run(
-            whole,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        return Reply(whole, -1, "", f"no end within {COMMAND_TIMEOUT_S:g} s")
-    except OSError as error:
-        return Reply(whole, -1, "", str(error))
-    # `ip netns exec` ends with 1 when it cannot start the program: not to be taken for the program's own 1.
-    started = not (prefix and done.returncode == 1 and done.stderr.startswith('exec of "'))
-    return Reply(whole, done.returncode if started else -1, done.stdout, done.stderr)
+    match host.transport:
+        case "ssh":
+            return Ssh(host)
+        case "https":
+            return Rest(host)
+        case "cli":
+            return DeviceLine(host)
+        case "netns":
+            return _Commanded(("ip", "netns", "exec", host.target))
+        case _:
+            return _Commanded(())

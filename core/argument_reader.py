@@ -6,11 +6,12 @@ import re
 import typing
 
 from core.drivers import Argument, ArgumentKind
-from core.reader import Reader
+from core.reader import PATH, Reader
 
 Value = str | int | float | bool | tuple[str, ...]
-PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}\Z")
 COMMUNITY = re.compile(r"(0|[1-9][0-9]{0,4}):(0|[1-9][0-9]{0,4})\Z")
+OBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@%-]{0,126}\Z")
+_OBJECT_ALLOWED = "a name of letters, digits and . _ - : @ % (at most 127)"
 
 
 def read_arguments(fault: Reader, wanted: typing.Mapping[str, Argument]) -> dict[str, Value]:
@@ -55,7 +56,7 @@ def _value(section: Reader, name: str, argument: Argument) -> Value | None:
         case ArgumentKind.COMMAND:
             return _command(section, name)
         case ArgumentKind.PATH:
-            return _path(section, name)
+            return section.path_of(name)
         case ArgumentKind.WHOLE:
             return section.whole(name, argument.low, argument.high)
         case ArgumentKind.ADDRESS:
@@ -68,6 +69,8 @@ def _value(section: Reader, name: str, argument: Argument) -> Value | None:
             return _communities(section, name)
         case ArgumentKind.NAME:
             return section.name(name)
+        case ArgumentKind.OBJECT:
+            return _object(section, name)
 
 
 def _command(section: Reader, name: str) -> tuple[str, ...] | None:
@@ -90,10 +93,10 @@ def _communities(section: Reader, name: str) -> tuple[str, ...] | None:
     return tuple(word for _, word in words) or None
 
 
-def _path(section: Reader, name: str) -> str | None:
-    value = section.text(name, "an absolute path")
-    if value is not None and not PATH.match(value):
-        section.problem(section.line_of(name), name, f"is {value!r}", "an absolute path")
+def _object(section: Reader, name: str) -> str | None:
+    value = section.text(name, _OBJECT_ALLOWED)
+    if value is not None and not OBJECT.match(value):
+        section.problem(section.line_of(name), name, f"is {value!r}", _OBJECT_ALLOWED)
         return None
     return value
 

@@ -12,6 +12,7 @@ class ArgumentKind(enum.StrEnum):
     """How a driver's argument is written."""
 
     NAME = "name"
+    OBJECT = "name of an object"  # as the target has it: of a unit, or of a virtual address; also with : @ %
     PATH = "absolute path"
     COMMAND = "command"  # a list: program (absolute path), then its arguments
     WHOLE = "whole number"  # from `low` to `high`
@@ -54,9 +55,27 @@ _ANNOUNCED: Mapping[str, Argument] = MappingProxyType(
         ),
     }
 )
+_OF_VIP = ("action", ("vip",))
+
+RUNS_PROGRAMS = ("local", "netns", "ssh")
+TRANSPORTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"ace": ("cli",), "f5": ("https",)})
+"""The transports of the hosts that a driver can be used at; a driver that is not here needs `RUNS_PROGRAMS`."""
 
 DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
     {
+        "ace": MappingProxyType(
+            {
+                "action": Argument(ArgumentKind.NAME, "what is done", ("vip", "switchover")),
+                "context": Argument(
+                    ArgumentKind.NAME, "the context that the VIP is in", optional=True, only_with=_OF_VIP
+                ),
+                "policy_map": Argument(ArgumentKind.NAME, "the multi-match policy map of the VIP", only_with=_OF_VIP),
+                "class_map": Argument(ArgumentKind.NAME, "the VIP's class in it", only_with=_OF_VIP),
+                "ft_group": Argument(
+                    ArgumentKind.WHOLE, "the FT group", low=1, high=255, only_with=("action", ("switchover",))
+                ),
+            }
+        ),
         "bird": MappingProxyType(
             {
                 "socket": Argument(ArgumentKind.PATH, "BIRD's control socket"),
@@ -154,6 +173,35 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
                 ),
             }
         ),
+        "f5": MappingProxyType(
+            {
+                "action": Argument(
+                    ArgumentKind.NAME,
+                    "what is done",
+                    ("standby", "virtual-address", "virtual-server", "route-advertisement"),
+                ),
+                "partition": Argument(
+                    ArgumentKind.NAME,
+                    "the partition that the object is in",
+                    default="Common",
+                    only_with=("action", ("virtual-address", "virtual-server", "route-advertisement")),
+                ),
+                "virtual_address": Argument(
+                    ArgumentKind.OBJECT,
+                    "the virtual address, by its name",
+                    only_with=("action", ("virtual-address", "route-advertisement")),
+                ),
+                "virtual_server": Argument(
+                    ArgumentKind.OBJECT, "the virtual server", only_with=("action", ("virtual-server",))
+                ),
+                "traffic_group": Argument(
+                    ArgumentKind.NAME,
+                    "the traffic group that the unit gives away",
+                    default="traffic-group-1",
+                    only_with=("action", ("standby",)),
+                ),
+            }
+        ),
         "haproxy": MappingProxyType(
             {
                 "socket": Argument(ArgumentKind.PATH, "the stats socket, of level admin"),
@@ -206,6 +254,12 @@ DRIVERS: Mapping[str, Mapping[str, Argument]] = MappingProxyType(
                 "start": Argument(
                     ArgumentKind.COMMAND, "the command that starts it again", only_with=("action", ("kill", "stop"))
                 ),
+            }
+        ),
+        "service": MappingProxyType(
+            {
+                "action": Argument(ArgumentKind.NAME, "what is done to the unit", ("stop", "kill", "freeze")),
+                "unit": Argument(ArgumentKind.OBJECT, "the unit, with its suffix, such as bird.service"),
             }
         ),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.argument_reader import read_arguments
-from core.drivers import DRIVERS
+from core.drivers import DRIVERS, RUNS_PROGRAMS, TRANSPORTS
 from core.experiment import Fault
 from core.inventory import Inventory
 from core.reader import Reader
@@ -26,6 +26,7 @@ def read_faults(reader: Reader, inventory: Inventory, hold_s: float | None, past
             section.problem(section.line_of("name"), "name", f"{name} is the name of another fault", "each name once")
         driver = section.choice("driver", DRIVERS, "driver")
         target = _target(section, inventory)
+        _check_reach(section, inventory, driver, target)
         at_s = section.number("at_s", *FAULT["at_s"].range, 0.0)
         own_s = section.number("hold_s", *FAULT["hold_s"].range) if section.has("hold_s") else None
         arguments = read_arguments(section, DRIVERS[driver]) if driver else {}
@@ -47,6 +48,20 @@ def _target(section: Reader, inventory: Inventory) -> str | None:
             f"allowed_targets of the inventory: {', '.join(sorted(inventory.allowed_targets)) or 'none'}",
         )
     return target
+
+
+def _check_reach(section: Reader, inventory: Inventory, driver: str | None, target: str | None) -> None:
+    """Note a target whose transport does not carry what the driver says."""
+    if driver is None or target is None:
+        return
+    wanted, found = TRANSPORTS.get(driver, RUNS_PROGRAMS), inventory.hosts[target].transport
+    if found not in wanted:
+        section.problem(
+            section.line_of("target"),
+            "target",
+            f"{target} is reached by {found}, which the driver {driver} does not speak",
+            f"a host with transport {' or '.join(wanted)}",
+        )
 
 
 def _takes(section: Reader, inventory: Inventory, target: str | None, past: bool) -> tuple[str, ...]:

@@ -112,11 +112,23 @@ class Vantage:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """How a machine is reached: transport 'local', or 'netns' with the namespace's name as `target`."""
+    """How a machine is reached: `transport` and `target`, and what some transports need besides; '' and 0: not said.
+
+    local: this machine. netns: `target` is a namespace of it. ssh: `target` runs programs. cli: `target` has a command
+    line, reached by ssh too. https: `target` has a REST interface. The files are paths on this machine.
+    """
 
     name: str
     transport: str
     target: str
+    user: str = ""
+    port: int = 0
+    identity_file: str = ""
+    known_hosts: str = ""
+    password_file: str = ""
+    credentials_file: str = ""
+    credentials_env: str = ""
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

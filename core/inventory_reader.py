@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from core.host_reader import read_hosts
 from core.inventory import (
     Address,
     Announces,
@@ -22,7 +23,6 @@ from core.inventory import (
 from core.reader import Reader
 from core.shapes import (
     ANNOUNCES,
-    HOST,
     INVENTORY,
     MOST_SOURCES,
     NAT_POOL,
@@ -30,20 +30,20 @@ from core.shapes import (
     PATTERN,
     SERVICE,
     SITE,
-    TRANSPORTS,
     VANTAGE,
     VIP,
 )
 from core.yaml_nodes import Mapping, Problems
 
 SESSIONS_A_SOURCE = 20_000
+VANTAGE_TRANSPORTS = ("local", "netns")
 
 
 def read_inventory(root: Mapping, problems: Problems) -> Inventory | None:
     """Return the inventory, or None with the reasons among the problems."""
     reader = Reader(root, "", problems)
     reader.only(*INVENTORY)
-    hosts = _hosts(reader)
+    hosts = read_hosts(reader)
     vip = _vip(reader)
     sites = _sites(reader, hosts)
     vantages = _vantages(reader, hosts, vip)
@@ -110,18 +110,6 @@ def _pattern(service: Reader, key: str) -> Pattern | None:
         section.problem(section.line_of("pattern"), "pattern", f"has {groups} groups", "one group")
         return None
     return Pattern(header, expression)
-
-
-def _hosts(reader: Reader) -> dict[str, Host]:
-    section = reader.section("hosts", "a mapping of host names")
-    hosts: dict[str, Host] = {}
-    for name, host in section.named_sections() if section else ():
-        transport = host.choice("transport", TRANSPORTS, "transport")
-        host.only(*HOST)
-        target = host.name("target") if transport == "netns" or host.has("target") else ""
-        if transport is not None and target is not None:
-            hosts[name] = Host(name, transport, target)
-    return hosts
 
 
 def _sites(reader: Reader, hosts: dict[str, Host]) -> dict[str, Site]:
@@ -214,11 +202,23 @@ def _vantages(reader: Reader, hosts: dict[str, Host], vip: Vip | None) -> dict[s
     for name, vantage in section.named_sections() if section else ():
         vantage.only(*VANTAGE)
         host = vantage.choice("host", hosts, "host of the inventory")
+        _check_reach(vantage, hosts, host)
         sessions = vantage.whole("sessions", *VANTAGE["sessions"].whole_range)
         period_s = vantage.number("period_s", *VANTAGE["period_s"].range)
         if host is not None and sessions is not None and period_s is not None:
             vantages[name] = Vantage(name, host, sessions, period_s, tuple(_sources(vantage, vip, sessions)))
     return vantages
+
+
+def _check_reach(vantage: Reader, hosts: dict[str, Host], host: str | None) -> None:
+    """Note a vantage elsewhere: probes run on this machine."""
+    if host is not None and hosts[host].transport not in VANTAGE_TRANSPORTS:
+        vantage.problem(
+            vantage.line_of("host"),
+            "host",
+            f"{host} is reached by {hosts[host].transport}, and probes run on this machine only",
+            f"a host with transport {' or '.join(VANTAGE_TRANSPORTS)}",
+        )
 
 
 def _sources(vantage: Reader, vip: Vip | None, sessions: int) -> list[Address]:

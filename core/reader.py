@@ -14,6 +14,7 @@ from core.yaml_nodes import Mapping, Problems, Scalar, Sequence, Value, describe
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 LONGEST_TEXT = 200
 NAME_ALLOWED = "a name of letters, digits, dots, hyphens and underscores (at most 63)"
+PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}\Z")
 
 
 class Reader:
@@ -80,6 +81,14 @@ class Reader:
         """Return `found` if it is a name."""
         if found is not None and not NAME.match(found):
             self.problem(line, key, f"is {shorten(found)}", NAME_ALLOWED)
+            return None
+        return found
+
+    def path_of(self, key: str) -> str | None:
+        """Return a required absolute path."""
+        found = self.text(key, "an absolute path")
+        if found is not None and not PATH.match(found):
+            self.problem(self.line_of(key), key, f"is {found!r}", "an absolute path")
             return None
         return found
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.argument_reader import COMMUNITY, PATH
+from core.argument_reader import COMMUNITY, OBJECT
 from core.drivers import DRIVERS, Argument, ArgumentKind
-from core.reader import LONGEST_TEXT, NAME
-from core.shapes import EXPECTATION, EXPERIMENT, FAULT, INVENTORY, Key, Kind
+from core.reader import LONGEST_TEXT, NAME, PATH
+from core.shapes import EXPECTATION, EXPERIMENT, FAULT, HOST, INVENTORY, Key, Kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, object]
@@ -75,6 +75,8 @@ def _value(key: Key) -> Schema:
         Kind.NAME: _name(),
         Kind.TEXT: _text(),
         Kind.PATH: {"type": "string", "pattern": "^/", "maxLength": LONGEST_TEXT},
+        Kind.FILE: _path(),
+        Kind.MACHINE: {"anyOf": [_name(), _address()]},
         Kind.NUMBER: {"type": "number", "minimum": key.low, "maximum": key.high},
         Kind.WHOLE: {"type": "integer", "minimum": key.low, "maximum": key.high},
         Kind.FLAG: {"type": "boolean"},
@@ -111,6 +113,10 @@ def _mapping(keys: Mapping[str, Key]) -> Schema:
     if keys is EXPECTATION:
         found["minProperties"] = len(always) + 1
     rules = [_rule(name, key) for name, key in keys.items() if key.without or key.with_ or key.needed_with]
+    if keys is HOST:
+        # The credentials are said, and once.
+        said: Schema = {"oneOf": [{"required": [key]} for key in ("credentials_file", "credentials_env")]}
+        rules.append(_when("transport", ("https",), said))
     if keys is FAULT:
         rules += [_when("driver", (driver,), {"properties": {"arguments": _arguments(driver)}}) for driver in DRIVERS]
     return found | ({"allOf": rules} if rules else {})
@@ -171,6 +177,7 @@ def _argument(argument: Argument) -> Schema:
         ArgumentKind.WHOLE: {"type": "integer", "minimum": argument.low, "maximum": argument.high},
         ArgumentKind.ADDRESS: _address(),
         ArgumentKind.NETWORK: _network(),
+        ArgumentKind.OBJECT: {"type": "string", "pattern": _pattern(OBJECT.pattern)},
         ArgumentKind.COMMUNITIES: _list({"type": "string", "pattern": _pattern(COMMUNITY.pattern)}, 1),
     }
     found: Schema = {"enum": list(argument.choices)} if argument.choices else schemas[argument.kind]

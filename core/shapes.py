@@ -17,7 +17,7 @@ MOST_SESSIONS = 200_000
 MOST_SOURCES = 64
 LONGEST_S = 3600
 LONGEST_GATE_S = 600
-TRANSPORTS = ("local", "netns")
+TRANSPORTS = ("local", "netns", "ssh", "cli", "https")
 
 
 class Kind(enum.StrEnum):
@@ -26,6 +26,8 @@ class Kind(enum.StrEnum):
     NAME = "name"
     TEXT = "text"
     PATH = "path that begins with /"
+    FILE = "absolute path"
+    MACHINE = "name or IP address"
     NUMBER = "number"  # from `low` to `high`
     WHOLE = "whole number"  # from `low` to `high`
     FLAG = "true or false"
@@ -118,9 +120,23 @@ VANTAGE = {
     "period_s": Key(Kind.NUMBER, "between two heartbeats of a session", 0.005, 10),
     "sources": Key(Kind.ADDRESSES, "addresses that the sessions come from, in turn", high=MOST_SOURCES, optional=True),
 }
+_BY_SSH = ("transport", ("ssh", "cli"))
+_BY_HTTPS = ("transport", ("https",))
 HOST = {
     "transport": Key(Kind.ONE_OF, "how the host is reached", choices=TRANSPORTS),
-    "target": Key(Kind.NAME, "with netns: the namespace", needed_with=("transport", ("netns",))),
+    "target": Key(
+        Kind.MACHINE,
+        "with netns the namespace, else the machine's name or address",
+        needed_with=("transport", TRANSPORTS[1:]),
+    ),
+    "user": Key(Kind.NAME, "who logs in", optional=True, with_=_BY_SSH),
+    "port": Key(Kind.WHOLE, "the far port", 1, 65535, optional=True, with_=("transport", TRANSPORTS[2:])),
+    "identity_file": Key(Kind.FILE, "the private key", optional=True, with_=_BY_SSH),
+    "known_hosts": Key(Kind.FILE, "the host keys that are trusted", optional=True, with_=_BY_SSH),
+    "password_file": Key(Kind.FILE, "a private file with the password", optional=True, with_=("transport", ("cli",))),
+    "credentials_file": Key(Kind.FILE, "a private file with user and password", optional=True, with_=_BY_HTTPS),
+    "credentials_env": Key(Kind.NAME, "the variable that has them", optional=True, with_=_BY_HTTPS),
+    "ca_file": Key(Kind.FILE, "the authorities that are trusted", optional=True, with_=_BY_HTTPS),
 }
 INVENTORY = {
     "vip": Key(Kind.SECTION, "the address and port that clients use", keys=VIP),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from chaos.driver import Term
-from chaos.drivers import DRIVERS
 from chaos.transport import Target, Untouched, at
 from tests.chaos import peering
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["bird"]

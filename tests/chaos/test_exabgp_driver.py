@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from chaos.driver import Term
-from chaos.drivers import DRIVERS
 from chaos.drivers.exabgp import SPEAK
 from chaos.transport import Reply, at
 from tests.chaos import peering
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["exabgp"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from chaos.driver import Term
-from chaos.drivers import DRIVERS
 from chaos.drivers import frr as frr_driver
 from chaos.transport import at
 from tests.chaos import peering
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["frr"]

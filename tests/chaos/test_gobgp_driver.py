@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from chaos.driver import Term
-from chaos.drivers import DRIVERS
 from chaos.transport import at
 from tests.chaos import peering
+from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["gobgp"]

@@ -152,7 +152,7 @@ def test_order_network_and_commands_matter(monkeypatch: pytest.MonkeyPatch) -> N
     )
     assert hash_of(LAB.replace("[sw1, ace1, ace2, r1]", "[r1, ace2, ace1, sw1]")) == hash_of(), "a set has no order"
     before = hash_of()
-    monkeypatch.setattr("chaos.drivers.bird._birdc", lambda _: ["birdc", "-r"])
+    monkeypatch.setattr("chaos.drivers.bird._birdc", lambda *_: ("birdc", "-r"))
     assert hash_of() != before
 
 

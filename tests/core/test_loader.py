@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import ConfigError
 from core.experiment import Sessions
+from core.inventory import Host
 from core.loader import load_experiments, load_inventory, parse_experiments, parse_inventory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,3 +149,20 @@ def test_inside_tls_something_is_asked_only_where_it_is_said() -> None:
             text.replace("  port: 7000\n", f"  port: 7000\n  service: {words}\n"), "x"
         ).vip.service
         assert (service.path, service.asks_http) == (path, asks)
+
+
+def test_a_host_says_what_its_transport_needs() -> None:
+    text = (EXPERIMENTS / "lab.yaml").read_text()
+    for words, host in (
+        ("{transport: local}", Host("sw1", "local", "")),
+        ("{transport: ssh, target: '2001:db8::5'}", Host("sw1", "ssh", "2001:db8::5")),
+        (
+            "{transport: cli, target: ace5, user: chaos, port: 2222, known_hosts: /k, password_file: /p}",
+            Host("sw1", "cli", "ace5", user="chaos", port=2222, known_hosts="/k", password_file="/p"),
+        ),
+        (
+            "{transport: https, target: 192.0.2.1, credentials_env: BIGIP, ca_file: /ca.pem}",
+            Host("sw1", "https", "192.0.2.1", credentials_env="BIGIP", ca_file="/ca.pem"),
+        ),
+    ):
+        assert parse_inventory(text.replace("{transport: netns, target: sw1}", words), "x").hosts["sw1"] == host
