@@ -18,6 +18,7 @@ from core.inventory import (
     Vantage,
     Vip,
 )
+from core.rails_reader import read_rails
 from core.reader import Reader
 from core.yaml_nodes import Mapping, Problems
 
@@ -25,7 +26,7 @@ MOST_SESSIONS = 200_000
 SESSIONS_A_SOURCE = 20_000
 MOST_SOURCES = 64
 TRANSPORTS = ("local", "netns")
-KEYS = ("vip", "sites", "vantages", "hosts", "allowed_targets")
+KEYS = ("vip", "sites", "vantages", "hosts", "allowed_targets", "rails")
 
 
 def read_inventory(root: Mapping, problems: Problems) -> Inventory | None:
@@ -37,9 +38,10 @@ def read_inventory(root: Mapping, problems: Problems) -> Inventory | None:
     sites = _sites(reader, hosts)
     vantages = _vantages(reader, hosts, vip)
     targets = _targets(reader, hosts)
+    rails = read_rails(reader)
     if problems or vip is None:
         return None
-    return Inventory(vip, sites, vantages, hosts, frozenset(targets))
+    return Inventory(vip, sites, vantages, hosts, frozenset(targets), rails)
 
 
 def _vip(reader: Reader) -> Vip | None:

@@ -119,6 +119,16 @@ class Reader:
             return None
         return None if found is None else int(found)
 
+    def flag(self, key: str) -> bool | None:
+        """Return a required truth, written as true or false without quotes."""
+        allowed = "true or false"
+        value = self.value(key, allowed)
+        if isinstance(value, Scalar) and value.plain and value.text in ("true", "false"):
+            return value.text == "true"
+        if value is not None:
+            self.problem(value.line, key, f"is {describe(value)}", allowed)
+        return None
+
     def address(self, key: str) -> Address | None:
         """Return a required IPv4 or IPv6 address."""
         found = self.text(key, "an IP address")
