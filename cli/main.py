@@ -14,6 +14,8 @@ COMMANDS = {
     "lab": ("cli.lab", "Bring the lab network up or down, look at it, enter it."),
     "run": ("cli.run", "Run experiments against the network of an inventory."),
     "check": ("cli.check", "Say what is wrong with inventory and experiment files."),
+    "schedule": ("cli.schedule", "Show the next runs of game days, and what became of the last."),
+    "serve": ("cli.serve", "Run game days when they are planned."),
     "agent": ("cli.agent", "Probe a VIP from this machine into a journal."),
     "leases": ("cli.leases", "List the faults that are out, and until when."),
     "stop": ("cli.leases", "Kill switch: revert everything, block new faults."),
