@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -101,6 +102,10 @@ def test_kill_9_between_any_two_steps(tmp_path: Path) -> None:
     }
 
 
+def _has_two_rows(place: Path) -> bool:
+    return len(history(place, 10)) == 2
+
+
 def test_kill_9_while_it_plans(tmp_path: Path) -> None:
     later = time.time_ns() / 1e9 + 3600
     for kill_at in range(4):
@@ -111,7 +116,7 @@ def test_kill_9_while_it_plans(tmp_path: Path) -> None:
         assert killed.returncode == -signal.SIGKILL
         process = serve(place, -1, [later, later], "0", "cut")
         try:
-            wait_for(lambda place=place: len(history(place, 10)) == 2)
+            wait_for(partial(_has_two_rows, place))
         finally:
             process.terminate()
             process.communicate(timeout=60)
