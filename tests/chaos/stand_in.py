@@ -2,7 +2,7 @@
 
 `python -m tests.chaos.stand_in PLACE KEY SECONDS CODE HOW`: writes down that it began, injects, waits for SECONDS or
 for the end of standard input, reverts and ends with CODE; after the end of standard input with 8, having reverted
-(HOW is `orderly`) or not (`cut`).
+(HOW is `orderly`, or `slow`: after two seconds) or not (`cut`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def main() -> None:
     leases.write(path, leases.Lease(key, run.run, "drill", deadline_ns, leases.boot_id(), journal, (out,)))
     fault.touch()
     told = bool(select.select([sys.stdin], [], [], seconds)[0])
-    if not told or how == "orderly":
+    if told and how == "slow":
+        time.sleep(2)
+    if not told or how != "cut":
         leases.release(path, lambda _: None, 5)
     sys.stdout.write("told to stop\n" if told else "done\n")
     sys.exit(8 if told else code)

@@ -25,7 +25,7 @@ ODD_NIGHTS = [
     "2018-02-18",
     "2011-12-30",
     "2011-03-13",
-    "2011-11-06",
+    "2010-11-07",
 ]  # at 00:00, a day lost, at 00:01
 
 
@@ -106,6 +106,13 @@ def test_where_clocks_change_at_midnight_no_frozen_minute_is_let_through(
     frozen = [local(begin + minutes(at), zone).date() == day for at in range(length)]
     if any(frozen):
         assert blocked((), [Freeze("quiet", day, day, zone)], begin, minutes(length)) is not None
+
+
+def test_an_evening_that_is_lived_twice_is_frozen_twice() -> None:
+    """In St. John's, the clocks went from Sunday 00:01 back to Saturday 23:01."""
+    saturday = Freeze("quiet", date(2010, 11, 6), date(2010, 11, 6), ZoneInfo("America/St_Johns"))
+    assert blocked((), [saturday], at("2010-11-07T03:00"), minutes(1)) is not None
+    assert blocked((), [saturday], at("2010-11-07T03:30"), minutes(1)) is None
 
 
 def at(text: str) -> datetime:
