@@ -51,9 +51,11 @@ def run_killed(place: Path, kills: list[int], how: str) -> list[str]:
     steps: list[str] = []
     make_due(place, game_days(instants))
     for kill_at in [*kills, -1]:
-        process = serve(place, kill_at, instants, "0.2", how)
-        said, _ = process.communicate(timeout=60)
-        steps += said.splitlines()
+        with serve(place, kill_at, instants, "0.2", how) as process:
+            try:
+                steps += process.communicate(timeout=60)[0].splitlines()
+            finally:
+                process.kill()
         assert process.returncode in ((0,) if kill_at < 0 else (0, -signal.SIGKILL))
     return steps
 
