@@ -28,7 +28,7 @@ def lease_for(experiment: Experiment, inventory: Inventory, run: str, run_direct
         ),
         vip=inventory.vip.name,
         sites=tuple(_site(site, inventory) for site in inventory.sites.values()),
-        survivors=inventory.survivors,
+        survivors=inventory.rails.survivors,
         together=experiment.together,
         who=_who(),
         plan=plan,

@@ -16,8 +16,8 @@ from chaos.guard.injected import Injected
 from chaos.runner import Surroundings
 from chaos.transport import Target, Untouched, at
 from core.lease import Lease, LeasedFault
+from core.lease_rules import Caps, refusal, unsafe
 from core.loader import caps
-from core.rails import Caps, refusal, unsafe
 from core.records import FaultPhase, FaultStep, Record
 from core.refusals import Refusal
 

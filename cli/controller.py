@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -29,17 +30,18 @@ from cli.progress import Progress
 from cli.telemetry import FirstAnswers, Telemetry
 from cli.vantages import Vantages
 from cli.verdict import Judged, exit_code, judge_run
+from core.duration import FIRST_ANSWER_S, longest
 from core.errors import VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
 from core.records import Note, Outcome, Record, RunEnded, RunStarted
+from core.windows import blocked
 from probe import capture
 from probe.capture import CaptureError
 from store.journal import JournalWriter
 from store.runs import CONTROLLER, RunDirectory
 
-FIRST_ANSWER_S = 15.0
 POLL_S = 0.1
 
 
@@ -135,6 +137,10 @@ def _run(
     progress: Progress,
     stopped: list[str],
 ) -> Ending:
+    now = datetime.fromtimestamp(time.time_ns() / 1e9, UTC)
+    refused = blocked(inventory.rails.windows, inventory.rails.freezes, now, longest(experiments))
+    if refused:
+        return Ending(Outcome.BLOCKED, refused.words, refused.reason)
     vantages = Vantages()
     first = FirstAnswers(frozenset(inventory.vantages))
 

@@ -16,6 +16,8 @@ COMMANDS = {
     "plan": ("cli.plan", "Print what a run would do, and a hash to hold it to."),
     "check": ("cli.check", "Say what is wrong with inventory and experiment files."),
     "schema": ("cli.schema", "Print the JSON Schema of our YAML files, for editors."),
+    "schedule": ("cli.schedule", "Show the next runs of game days, and what became of the last."),
+    "serve": ("cli.serve", "Run game days when they are planned."),
     "agent": ("cli.agent", "Probe a VIP from this machine into a journal."),
     "leases": ("cli.leases", "List the faults that are out, and until when."),
     "stop": ("cli.leases", "Kill switch: revert everything, block new faults."),

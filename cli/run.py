@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from core.errors import CallError
+
 
 @click.command()
 @click.option("--inventory", type=click.Path(path_type=Path), required=True, help="Inventory file (YAML).")
@@ -19,6 +21,8 @@ import click
 @click.option("--dry-run", is_flag=True, help="Go through every step and touch nothing.")
 @click.option("--keep-captures", is_flag=True, help="Keep the packet captures in the run's directory.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
+@click.option("--name", default="run", help="What the directory of the run is called after.")
+@click.option("--lifeline", is_flag=True, help="Revert and end when standard input ends; for `vipchaos serve`.")
 @click.argument("experiments", nargs=-1, required=True, type=click.Path(path_type=Path))
 def run(
     inventory: Path,
@@ -30,6 +34,8 @@ def run(
     dry_run: bool,
     keep_captures: bool,
     color: bool | None,
+    name: str,
+    lifeline: bool,
     experiments: tuple[Path, ...],
 ) -> None:
     """Run EXPERIMENTS one after another against the network that the inventory describes, and judge them.
@@ -45,9 +51,14 @@ def run(
       vipchaos run --inventory staging.yaml --json outcome.json drain.yaml
       vipchaos run --inventory staging.yaml --plan 0f5d1c2b9a77 --trials 20 drain.yaml
     """
-    from cli.controller import Request, control
+    from cli.controller import Lifeline, Request, control
     from cli.trials import run_trials
+    from core.reader import NAME, NAME_ALLOWED
 
+    if not NAME.match(name):
+        raise CallError(f"--name {name!r}: {NAME_ALLOWED}")
+    if lifeline:
+        Lifeline(sys.stdin.fileno()).start()
     if trials > 1 and markdown_file:
         raise click.UsageError("--markdown is of one run: with --trials each has a report.md in its directory")
     chosen = sys.stdout.isatty() and "NO_COLOR" not in os.environ if color is None else color
@@ -58,7 +69,7 @@ def run(
         markdown_file,
         keep_captures,
         chosen,
-        "run",
+        name,
         dry_run=dry_run,
         plan=plan_hash,
         junit_file=junit_file,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.rails import Caps
+from core.lease_rules import Caps
 from core.reader import Reader
 from core.yaml_nodes import Mapping, Problems
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from core.rails import Rails
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -140,7 +142,7 @@ class Inventory:
     vantages: Mapping[str, Vantage]
     hosts: Mapping[str, Host]
     allowed_targets: frozenset[str]
-    survivors: int = 1
+    rails: Rails = field(default_factory=Rails)
 
     def site_of_nat_address(self, address: Address) -> Site | None:
         """Return the site whose NAT pool holds `address`, or None. By prefix, never by equality."""

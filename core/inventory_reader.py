@@ -20,6 +20,7 @@ from core.inventory import (
     Vantage,
     Vip,
 )
+from core.rails_reader import read_rails
 from core.reader import Reader
 from core.shapes import (
     ANNOUNCES,
@@ -48,9 +49,10 @@ def read_inventory(root: Mapping, problems: Problems) -> Inventory | None:
     sites = _sites(reader, hosts)
     vantages = _vantages(reader, hosts, vip)
     targets = _targets(reader, hosts)
+    rails = read_rails(reader)
     if problems or vip is None:
         return None
-    return Inventory(vip, sites, vantages, hosts, frozenset(targets))
+    return Inventory(vip, sites, vantages, hosts, frozenset(targets), rails)
 
 
 def _vip(reader: Reader) -> Vip | None:

@@ -1,4 +1,4 @@
-"""From YAML text to a checked inventory and checked experiments, or to every problem with its line.
+"""From YAML text to a checked inventory, checked experiments and game days, or to every problem with its line.
 
 All problems of a file are reported at once, as `file:line: key path: what is wrong, allowed: what is allowed`.
 Nothing is loaded of a file that has one.
@@ -7,15 +7,20 @@ Nothing is loaded of a file that has one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from core.caps_reader import read_caps
+from core.duration import longest
 from core.errors import ConfigError
 from core.experiment import Experiment
 from core.experiment_reader import read_experiment
+from core.game_day_reader import read_game_days
+from core.game_days import GameDay
 from core.inventory import Inventory
 from core.inventory_reader import read_inventory
-from core.rails import Caps
+from core.lease_rules import Caps
+from core.rails import Rails
 from core.yaml_nodes import LARGEST_BYTES, Problems, parse
 
 
@@ -125,3 +130,24 @@ def parse_experiments(
     if lines:
         raise ConfigError("\n".join(lines))
     return tuple(experiments)
+
+
+def load_game_days(path: Path) -> tuple[GameDay, ...]:
+    """Return the game days in the file at `path`. Raises ConfigError."""
+    return parse_game_days(read_text(path), str(path))
+
+
+def parse_game_days(text: str, source: str) -> tuple[GameDay, ...]:
+    """Return the game days that `text` is; the paths in it are relative to that of `source`. Raises ConfigError."""
+    problems = Problems(source)
+    root = parse(text, problems)
+    game_days = read_game_days(root, problems) if root is not None else ()
+    problems.raise_if_any()
+    return game_days
+
+
+def load_planned(game_day: GameDay) -> tuple[Rails, timedelta]:
+    """Return the guard rails of a game day's inventory, and how long its run may take. Raises ConfigError."""
+    inventory = load_inventory(Path(game_day.inventory))
+    experiments = load_experiments([Path(path) for path in game_day.experiments], inventory)
+    return inventory.rails, longest(experiments)

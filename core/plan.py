@@ -10,8 +10,8 @@ from core.experiment import Experiment, Fault, SteadyState
 
 ARM_WITHIN_S = 5.0
 """So long may it take to arm one fault."""
-PROVE_WITHIN_S = 3.0
-"""So long is the proof of one fault waited for."""
+PROVE_WITHIN_S = 10.0
+"""So long is the proof of one fault waited for: a device that is logged in to each time, a route that goes round."""
 REVERT_WITHIN_S = 15.0
 """So long is the proven revert of one fault waited for."""
 

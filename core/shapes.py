@@ -138,12 +138,31 @@ HOST = {
     "credentials_env": Key(Kind.NAME, "the variable that has them", optional=True, with_=_BY_HTTPS),
     "ca_file": Key(Kind.FILE, "the authorities that are trusted", optional=True, with_=_BY_HTTPS),
 }
+WINDOW = {
+    "weekdays": Key(Kind.NAMES, "mon, tue ...; without it, every day", low=1, optional=True),
+    "from": Key(Kind.TEXT, "when it opens, such as 22:00"),
+    "to": Key(Kind.TEXT, "when it closes, up to 24:00; before `from`: on the next day"),
+    "time_zone": Key(Kind.TEXT, "IANA time zone"),
+}
+FREEZE = {
+    "name": Key(Kind.NAME, "name of the freeze"),
+    "date": Key(Kind.TEXT, "one day, such as 2026-12-24, or else `from` and `to`", optional=True),
+    "from": Key(Kind.TEXT, "the first day", optional=True),
+    "to": Key(Kind.TEXT, "the last day", optional=True),
+    "time_zone": Key(Kind.TEXT, "IANA time zone"),
+}
+RAILS = {
+    "windows": Key(Kind.SECTIONS, "when a run may be; without it, always", keys=WINDOW, optional=True),
+    "freezes": Key(Kind.SECTIONS, "days on which none may be", keys=FREEZE, optional=True),
+    "survivors": Key(Kind.WHOLE, "so many sites must go on announcing the VIP", 1, 1000, optional=True),
+}
 INVENTORY = {
     "vip": Key(Kind.SECTION, "the address and port that clients use", keys=VIP),
     "sites": Key(Kind.NAMED, "the data centres that announce the VIP, by name", keys=SITE),
     "vantages": Key(Kind.NAMED, "the places that probes run from, by name", keys=VANTAGE),
     "hosts": Key(Kind.NAMED, "how each machine is reached, by name", keys=HOST),
     "allowed_targets": Key(Kind.NAMES, "hosts that may be touched; without it, none", low=1, optional=True),
+    "rails": Key(Kind.SECTION, "what no run may break", keys=RAILS, optional=True),
 }
 
 STEADY_STATE = {

@@ -17,7 +17,7 @@ from chaos.guard.injected import Injected
 from chaos.transport import at
 from core.audit import Entry
 from core.lease import Lease, LeasedFault
-from core.rails import Caps, Given, flaps_of, refusal, unsafe
+from core.lease_rules import Caps, Given, flaps_of, refusal, unsafe
 from core.refusals import Refusal
 from store.audit import Audit, AuditError
 

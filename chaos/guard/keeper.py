@@ -24,8 +24,8 @@ from chaos.guard.admission import Admission
 from chaos.guard.door import Door, listen
 from chaos.guard.sweeper import Sweeper
 from core.errors import ConfigError
+from core.lease_rules import Caps
 from core.loader import load_caps
-from core.rails import Caps
 from store.audit import Audit, audit_file
 
 SOCKET = "guard.sock"

@@ -20,8 +20,8 @@ from chaos.runner import Runner, Surroundings
 from chaos.transport import at
 from core.experiment import Abort, Experiment, Fault, SteadyState
 from core.inventory import Announces, Host, Inventory
+from core.lease_rules import Caps
 from core.loader import load_inventory
-from core.rails import Caps
 from core.records import Clock, ExperimentPhase, FaultPhase, FaultStep, OutageBegan, Outcome, Record, Summary
 from store.journal import read_journal
 from tests.chaos.guarding import gone, out, processes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,16 @@ from hypothesis import strategies as st
 from core.errors import ConfigError
 from core.experiment import Sessions
 from core.inventory import Host
-from core.loader import load_experiments, load_inventory, parse_experiments, parse_inventory
+from core.loader import (
+    load_experiments,
+    load_game_days,
+    load_inventory,
+    load_planned,
+    parse_experiments,
+    parse_game_days,
+    parse_inventory,
+)
+from core.rails import Rails
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = ROOT / "experiments"
@@ -45,9 +55,13 @@ def test_a_copy_may_be_changed() -> None:
 def test_a_bad_file_is_refused_with_its_message(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
-    is_inventory = path.stem.startswith("inventory")
+    load: Callable[[Path], object] = lambda bad: load_experiments([bad], inventory)  # noqa: E731
+    if path.stem.startswith("inventory"):
+        load = load_inventory
+    elif path.stem.startswith("game-days"):
+        load = load_game_days
     with pytest.raises(ConfigError) as refused:
-        load_inventory(Path(path.name)) if is_inventory else load_experiments([Path(path.name)], inventory)
+        load(Path(path.name))
     assert str(refused.value) + "\n" == path.with_suffix(".message").read_text()
     assert refused.value.exit_code == 4
 
@@ -166,3 +180,39 @@ def test_a_host_says_what_its_transport_needs() -> None:
         ),
     ):
         assert parse_inventory(text.replace("{transport: netns, target: sw1}", words), "x").hosts["sw1"] == host
+
+
+def test_the_game_days_load_and_the_documentation_shows_them() -> None:
+    path = EXPERIMENTS / "game-days.yaml"
+    loaded = load_game_days(path)
+    assert [(game_day.name, game_day.enabled) for game_day in loaded] == [
+        ("weekly-node-failover", True),
+        ("surprise", True),
+        ("before-the-sale", False),
+    ]
+    assert loaded[0].experiments == (str(EXPERIMENTS / "node-failover.yaml"),)
+    assert [game_day.timing for game_day in loaded] == [
+        "cron 30 22 * * tue Europe/Brussels",
+        "random every week mon,tue,wed,thu,fri 10:00-16:00 seed 2026 Europe/Brussels",
+        "once 2026-11-12 21:00 America/New_York",
+    ]
+    rails, longest = load_planned(loaded[0])
+    assert rails == Rails()
+    assert longest.total_seconds() == 15 + (2 + 20) + 3 * 3 + 5 + 15 + (5 + 20)
+    assert f"```yaml\n{path.read_text()}```" in (ROOT / "docs" / "schedule.md").read_text()
+
+
+def test_the_rails_of_the_documentation_load() -> None:
+    rails = (ROOT / "docs" / "schedule.md").read_text().split("```yaml\n")[2].split("```")[0]
+    found = parse_inventory((EXPERIMENTS / "lab.yaml").read_text() + rails, "x").rails
+    assert [window.words for window in found.windows] == [
+        "mon,tue,wed,thu 22:00-06:00 Europe/Brussels",
+        "sat 09:00-24:00 Europe/Brussels",
+    ]
+    assert [freeze.name for freeze in found.freezes] == ["year-end", "sale"]
+
+
+@given(st.text(max_size=200) | st.text("{}[]:,-&*!|>'\"%@ \n\tab0.", max_size=80))
+def test_any_text_is_game_days_or_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"any\.yaml:[0-9]+: "):
+        parse_game_days(text, "any.yaml")

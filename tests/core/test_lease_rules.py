@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.inventory import Host
 from core.lease import Lease, LeasedFault, LeasedSite
-from core.rails import DAY_NS, HOUR_NS, Caps, Given, flaps_of, refusal, unsafe
+from core.lease_rules import DAY_NS, HOUR_NS, Caps, Given, flaps_of, refusal, unsafe
 
 NOW_NS, WALL_NS = 10**12, 10**18
 SITES = (LeasedSite("dc1", ("ace1", "ace2")), LeasedSite("dc2", ("ace3", "ace4")))

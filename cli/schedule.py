@@ -1,0 +1,127 @@
+"""The command `schedule`: the next runs of game days, which of them will be blocked and why, and the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from core.errors import CallError, ConfigError
+from core.game_days import GameDay
+from core.loader import load_game_days, load_planned
+from core.refusals import Refusal
+from core.schedule import Row, next_runs, refusal, shown
+
+
+@click.command()
+@click.option("--next", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many runs.")
+@click.option("--from", "after", help="From this instant on, such as 2026-12-01T22:00:00Z; without it, from now.")
+@click.option("--history", type=click.IntRange(1, 10_000), help="Show the last so many rows of the ledger instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.argument("game_days", required=False, type=click.Path(path_type=Path))
+def schedule(count: int, after: str | None, history: int | None, as_json: bool, game_days: Path | None) -> None:
+    """Show the next runs of the file GAME_DAYS in UTC and in local time, and which will be blocked and why.
+
+    Nothing is touched. With --history: what `vipchaos serve` planned, started, missed or refused on this machine.
+
+    \b
+    Examples:
+      vipchaos schedule game-days.yaml --next 10
+      vipchaos schedule game-days.yaml --from 2026-12-24T00:00:00Z --json
+      vipchaos schedule --history 50
+    """
+    if history is not None:
+        _show_history(history, as_json)
+        return
+    if game_days is None:
+        raise CallError("which game days? Name their file, or ask for --history")
+    loaded = load_game_days(game_days)
+    planned = _planned(loaded, _instant(after), count)
+    if as_json:
+        click.echo(json.dumps([_document(at, game_day, why) for at, game_day, why in planned], indent=2))
+        return
+    for at, game_day, why in planned:
+        says = f"BLOCKED {why.reason}: {why.words}" if why else ""
+        click.echo(f"{at:%Y-%m-%d %H:%M:%S} UTC  {shown(at, game_day):<30}  {game_day.name:<24} {says}".rstrip())
+    for game_day in loaded:
+        if not game_day.enabled:
+            click.echo(f"{game_day.name} is not enabled", err=True)
+        elif all(game_day is not other for _, other, _ in planned):
+            click.echo(f"{game_day.name} has no run among these", err=True)
+
+
+def _instant(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)  # noqa: TID251  the present is what is asked about
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CallError(f"--from {text}: is no instant; write it as 2026-12-01T22:00:00Z") from error
+    if found.tzinfo is None:
+        raise CallError(f"--from {text}: says no offset; end it with Z for UTC, or with one such as +01:00")
+    return found.astimezone(UTC)
+
+
+def _planned(
+    game_days: Sequence[GameDay], after: datetime, count: int
+) -> list[tuple[datetime, GameDay, Refusal | None]]:
+    """Return the next runs, each with why it will be blocked. Raises ConfigError with the problems of all files."""
+    found, problems = {}, []
+    for game_day in game_days:
+        try:
+            found[game_day.name] = load_planned(game_day)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(dict.fromkeys("\n".join(problems).splitlines())))
+    return [
+        (at, game_day, refusal(game_day, found[game_day.name][0], at, found[game_day.name][1]))
+        for at, game_day in next_runs(game_days, after, count)
+    ]
+
+
+def _document(at: datetime, game_day: GameDay, why: Refusal | None) -> dict[str, object]:
+    return {
+        "game_day": game_day.name,
+        "planned_utc": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "planned_local": at.astimezone(game_day.zone).isoformat(),
+        "time_zone": game_day.zone.key,
+        "blocked": {"reason": why.reason, "words": why.words} if why else None,
+    }
+
+
+def row_document(row: Row) -> dict[str, object]:
+    """Return a row of the ledger as `--json` shows it."""
+    return {
+        "game_day": row.game_day,
+        "planned_utc": f"{row.planned:%Y-%m-%dT%H:%M:%SZ}",
+        "state": str(row.state),
+        "at_utc": row.at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "timing": row.timing,
+        "reason": row.reason or None,
+        "words": row.words or None,
+        "run": row.run or None,
+        "outcome": row.outcome or None,
+    }
+
+
+def row_line(row: Row) -> str:
+    """Return a row of the ledger as one line."""
+    said = "  ".join(word for word in (row.outcome, row.run, row.reason, row.words) if word)
+    return f"{row.planned:%Y-%m-%d %H:%M:%S} UTC  {row.state:<8}  {row.game_day:<24} {said}".rstrip()
+
+
+def _show_history(count: int, as_json: bool) -> None:
+    from store.ledger import directory, history
+
+    rows = history(directory(), count)
+    if as_json:
+        click.echo(json.dumps([row_document(row) for row in rows], indent=2))
+        return
+    for row in rows:
+        click.echo(row_line(row))
+    if not rows:
+        click.echo("no planned run yet: `vipchaos serve` keeps the ledger", err=True)
