@@ -14,6 +14,7 @@ from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.guard.announcing import announcing
 from chaos.guard.injected import Injected
+from chaos.guard.way_back import cuts_its_revert
 from chaos.standby import AHEAD_NS, Standby, sleep_until
 from chaos.transport import at
 from core.audit import Entry
@@ -66,6 +67,7 @@ class Admission:
         out = [lease for lease in self._out() if lease.lease != asked.lease]
         given = self._given(asked)
         found = refusal(asked, out, self._caps, given, time.monotonic_ns(), time.time_ns()) or unsafe(asked, out, known)
+        found = found or next(filter(None, map(cuts_its_revert, asked.faults)), None)
         if found:
             self._refuse(asked, found)
 

@@ -56,7 +56,7 @@ def test_a_program_that_is_not_there_could_not_be_started(tmp_path: Path) -> Non
 
 def test_one_that_does_not_end_is_ended(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standby, "COMMAND_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(standby, "_ahead", lambda argv: (("sleep", "60"), ""))
+    monkeypatch.setattr(standby, "_ahead", lambda _: (("sleep", "60"), ""))
     reply, _, _ = do(host, ("nft", TABLE))
     assert (reply.code, reply.error) == (-1, "no end within 0.2 s")
 
