@@ -238,11 +238,8 @@ def disorder(lab: client.Lab) -> Damage:
 
 def table(found: list[Trial], quiet: list[Quiet], false: int, real: int) -> str:
     """Return what was found as Markdown."""
-    lines = [
-        "| outages | trials | each session told | capture's gap inside | switch agrees | width as stated "
-        "| answers held back | widest |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    columns = "each session told", "capture's gap inside", "switch agrees", "width as stated", "answers held back"
+    lines = [f"| outages | trials | {' | '.join(columns)} | widest |", "| --- " + "| ---: " * (len(columns) + 2) + "|"]
     for kind in Kind:
         mine = [trial for trial in found if trial.switched.kind is kind]
         counts = [
