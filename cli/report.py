@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cli.output import write_whole
+from cli.output import check_writable, write_whole
 from cli.verdict import EXIT_CODES, judge_run
 from store.runs import find_run
 
@@ -19,18 +19,26 @@ from store.runs import find_run
     "--json", "json_file", help="Write the whole outcome to FILE ('-': standard output, instead of the table)."
 )
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write the report to FILE.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the report as one page to FILE.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
-def report(run: str, json_file: str | None, markdown_file: Path | None, color: bool | None) -> None:
+def report(
+    run: str, json_file: str | None, markdown_file: Path | None, html_file: Path | None, color: bool | None
+) -> None:
     """Judge RUN again: an id, the beginning of one, `last`, or a directory. Exits with the outcome's code.
 
     \b
     Examples:
       vipchaos report last
       vipchaos report 20261124 --json outcome.json
+      vipchaos report last --html report.html
     """
+    check_writable(markdown_file, html_file, Path(json_file) if json_file and json_file != "-" else None)
     judged = judge_run(find_run(run))
     if markdown_file:
         write_whole(markdown_file, judged.markdown())
+    if html_file:
+        click.echo(f"drawing {html_file} from {len(judged.basis.records)} records", err=True)
+        write_whole(html_file, judged.html())
     if json_file == "-":
         click.echo(judged.json(), nl=False)
     else:

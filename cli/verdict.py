@@ -1,16 +1,18 @@
-"""Judging a run from its journals, and the three forms of the outcome."""
+"""Judging a run from its journals, and the forms of the outcome."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from core.errors import CallError
+from core.experiment import Experiment
+from core.inventory import Inventory
 from core.judge import RunVerdict, judge
 from core.loader import parse_experiments, parse_inventory
-from core.records import Outcome, RunStarted
+from core.records import Outcome, Record, RunEnded, RunStarted
 from dashboards.report.document import to_document
 from dashboards.report.markdown import to_markdown
 from dashboards.report.text import to_text
@@ -27,6 +29,16 @@ EXIT_CODES: Mapping[Outcome, int] = MappingProxyType(
         Outcome.ABORTED: 8,
     }
 )
+GOES_ON = "the run goes on yet: this is what its journals say so far"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a verdict rests on; `records` are in order of time."""
+
+    records: Sequence[Record]
+    inventory: Inventory
+    experiments: Sequence[Experiment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class Judged:
     run: str
     started: RunStarted
     verdict: RunVerdict
+    basis: Basis
 
     def text(self, color: bool) -> str:
         """Return table and verdict for a terminal."""
@@ -49,16 +62,31 @@ class Judged:
         """Return the documented JSON document."""
         return json.dumps(to_document(self.run, self.verdict), indent=2) + "\n"
 
+    def html(self) -> str:
+        """Return the report page."""
+        # Drawing is imported by who asks for it: the library takes a second to load.
+        from dashboards.report.assemble import Run, view
+        from dashboards.report.html import to_html
+
+        basis = self.basis
+        return to_html(view(Run(self.started, basis.records, self.verdict, basis.inventory, basis.experiments)))
+
 
 def judge_run(run: RunDirectory) -> Judged:
-    """Judge a run from its journals alone.
+    """Judge a run from its journals alone; one that goes on yet is INCONCLUSIVE, whatever is known so far.
 
     Raises CallError for a run without a beginning, JournalError for one that cannot be read.
     """
     records = run.read_all()
     started = next((record for record in records if isinstance(record, RunStarted)), None)
+    going_on = run.is_written() and not any(isinstance(record, RunEnded) for record in records)
     if started is None:
-        raise CallError(f"run {run.run}: its journal has no beginning; there is nothing to judge")
+        why = "it is just beginning: try again" if going_on else "there is nothing to judge"
+        raise CallError(f"run {run.run}: its journal has no beginning; {why}")
     inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
     texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    return Judged(started.run, started, judge(records, inventory, parse_experiments(texts, inventory)))
+    basis = Basis(records, inventory, parse_experiments(texts, inventory))
+    verdict = judge(records, inventory, basis.experiments)
+    if going_on:
+        verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=GOES_ON)
+    return Judged(started.run, started, verdict, basis)

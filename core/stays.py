@@ -23,7 +23,10 @@ from core.records import (
 
 NO_POOL = "no pool"
 """Stands for the pool of an address that no pool of the inventory holds."""
-_ORDER = (OutageBegan, OutageEnded, Drop, Opened, Answer, PathTraced, NodesSeen)
+_Told = OutageBegan | OutageEnded | Drop | Opened | Answer | PathTraced | NodesSeen
+_RANK = {
+    kind: rank for rank, kind in enumerate((OutageBegan, OutageEnded, Drop, Opened, Answer, PathTraced, NodesSeen))
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +89,31 @@ class History:
 def gather(records: Sequence[Record]) -> dict[str, History]:
     """Return the history of each vantage. The order of `records` does not matter, nor that of equal instants."""
     found: dict[str, History] = {}
-    mine = [record for record in records if isinstance(record, _ORDER)]
-    for record in sorted(mine, key=lambda record: (record.t_ns, _ORDER.index(type(record)), repr(record))):
-        history = found.setdefault(record.vantage, History())
+    mine: defaultdict[tuple[str, int], list[_Told]] = defaultdict(list)
+    for record in records:
         if isinstance(record, NodesSeen):
-            history.seen.append((record.t_ns, dict(record.nodes)))
-        elif record.slot >= 0 and not getattr(record, "held_kernel", False):
-            _take(history.slots[record.slot], record)
+            mine[record.vantage, -1].append(record)
+        elif type(record) in _RANK and record.slot >= 0 and not getattr(record, "held_kernel", False):  # type: ignore[union-attr]
+            mine[record.vantage, record.slot].append(record)  # type: ignore[union-attr, arg-type]
+    for (vantage, number), told in sorted(mine.items(), key=lambda item: item[0]):
+        history = found.setdefault(vantage, History())
+        for record in _ordered(told):
+            if isinstance(record, NodesSeen):
+                history.seen.append((record.t_ns, dict(record.nodes)))
+            else:
+                _take(history.slots[number], record)
     for history in found.values():
         for slot in history.slots.values():
             if slot.open_since_ns is not None:
                 slot.outages.append(Outage(slot.open_since_ns, None, slot.open_since_ns))
     return found
+
+
+def _ordered(told: list[_Told]) -> list[_Told]:
+    """Return one slot's records by instant, then by kind, then by what they say; most journals have them so already."""
+    if all(before.t_ns < after.t_ns for before, after in pairwise(told)):
+        return told
+    return sorted(told, key=lambda record: (record.t_ns, _RANK[type(record)], repr(record)))
 
 
 def _take(slot: SlotHistory, record: Opened | Answer | PathTraced | OutageBegan | OutageEnded | Drop) -> None:

@@ -58,6 +58,10 @@ class RunDirectory:
             records += new
         return sorted(records, key=lambda record: record.t_ns)
 
+    def is_written(self) -> bool:
+        """Whether a journal of the run has just been written and is not closed: somebody is at it."""
+        return any(_is_young(path) for path in self.path.glob("*.db-wal"))
+
     def read_all(self) -> list[Record]:
         """Return all records of the run, in order of time. Raises JournalError when one of its journals is damaged."""
         return RunDirectory(self.path).read_new(may_be_young=False)
