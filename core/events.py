@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.accounts import SOCKET_ENGINE, Account, State
+from core.accounts import SOCKET_ENGINE, Account, State, fold
 from core.experiment import Experiment
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.outage import Interval, Merged, interval, merge
 from core.records import (
     Answer,
@@ -111,7 +112,8 @@ class Event:
 
 def events(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> tuple[Event, ...]:
     """Return the events of a run, in order of time; `records` are sorted by time."""
-    steps = [record for record in records if isinstance(record, FaultStep)]
+    kinds = Kinds(records)
+    steps = kinds.of(FaultStep)
     starts: list[tuple[int, Experiment, str, str, bool]] = []
     for experiment in experiments:
         mine = [step for step in steps if step.experiment == (experiment.reverts or experiment.name)]
@@ -133,7 +135,7 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
     if not starts:
         return ()
     instants = [start[0] for start in starts]
-    spans = list(pairwise([*instants, _end(records)]))
+    spans = list(pairwise([*instants, _end(kinds, records)]))
     by_vantage = _by_vantage(records)
     seen_by = [_vantage(name, by_vantage[name], spans) for name in inventory.vantages]
     found = []
@@ -162,13 +164,11 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
     return tuple(found)
 
 
-def _end(records: Sequence[Record]) -> int:
-    """Return when observation ended: the end of the last phase of the runner, or the last record."""
-    phases = [record.t_ns for record in records if isinstance(record, ExperimentPhase)]
-    stops = [record.t_ns for record in records if isinstance(record, ProbeStopped)]
-    return (
-        min(stops, default=max([record.t_ns for record in records], default=0)) if stops or not phases else max(phases)
-    )
+def _end(kinds: Kinds, records: Sequence[Record]) -> int:
+    """Return when observation ended: when a probe stopped, or else the end of the runner's last phase, or the last."""
+    stops = [record.t_ns for record in kinds.of(ProbeStopped)]
+    phases = [record.t_ns for record in kinds.of(ExperimentPhase)]
+    return min(stops) if stops else max(phases) if phases else max((record.t_ns for record in records), default=0)
 
 
 _FOLDED = frozenset({Opened, Answer, Drop, OutageBegan, OutageEnded, Summary, ProbeStarted, ProbeHealth})
@@ -184,28 +184,9 @@ def _by_vantage(records: Sequence[Record]) -> defaultdict[str, list[Record]]:
 
 
 def _vantage(name: str, records: Sequence[Record], spans: Sequence[tuple[int, int]]) -> list[VantageOutcome]:
-    """Return what each event, from an instant to the next one's, was to a vantage; `records` are its own, in order.
-
-    What happened at the very instant at which an event ends and the next begins is in both.
-    """
-    state = State()
-    ended: list[VantageOutcome] = []
-    accounts: dict[int, Account] = {}
+    """Return what each event, from an instant to the next one's, was to a vantage; `records` are its own, in order."""
     health = losses([record for record in records if isinstance(record, ProbeHealth)])
-    for record in records:
-        while len(ended) < len(spans) and record.t_ns > spans[len(ended)][1]:
-            number = len(ended)
-            ended.append(_outcome(name, accounts.pop(number, None), state, spans[number], health))
-        for number in range(len(ended), len(spans)):
-            at_ns, _ = spans[number]
-            if record.t_ns < at_ns:
-                break
-            if number not in accounts:
-                accounts[number] = Account(at_ns, state)
-            accounts[number].take(record)
-        state.take(record)
-    rest = range(len(ended), len(spans))
-    return ended + [_outcome(name, accounts.get(number), state, spans[number], health) for number in rest]
+    return [_outcome(name, account, state, span, health) for span, account, state in fold(records, spans)]
 
 
 def _outcome(
@@ -228,7 +209,7 @@ def _outcome(
         new_connections=_worst(outages, Clock.NEW_CONNECTIONS),
         held_kernel=_worst(outages, Clock.HELD_KERNEL),
         alive=len(account.alive),
-        survived=len(account.alive) - len(account.dropped),
+        survived=len(account.alive) - len(account.drops),
         dropped=dict(sorted(account.causes.items())),
         restarted=account.restarted,
         alive_at_end=sum(slot.alive for slot in slots),

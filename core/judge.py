@@ -11,9 +11,10 @@ from core.events import Event, VantageOutcome, events
 from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.names import Change
 from core.outage import Interval
-from core.records import Note, Outcome, ProbeHealth, Record, RunEnded
+from core.records import CaptureGap, Note, OutageEnded, Outcome, ProbeHealth, Record, RunEnded
 from core.statistics import none_of, wilson
 from core.timing import timing
 from core.truth import Comparison, compare
@@ -77,14 +78,15 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
         for expectation in experiment.expectations
         for judgement in _judge(experiment, expectation, found)
     )
-    ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
-    captures = compare(records)
+    kinds = Kinds(records)
+    ended = next(reversed(kinds.of(RunEnded)), None)
+    captures = compare([*kinds.of(CaptureGap), *kinds.of(OutageEnded)])
     outcome, reason = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
-    notes = [f"{record.source}: {record.text}" for record in records if isinstance(record, Note)]
-    evidence = sum(isinstance(record, EvidenceWritten) for record in records)
+    notes = [f"{record.source}: {record.text}" for record in kinds.of(Note)]
+    evidence = len(kinds.of(EvidenceWritten))
     if evidence:
         notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
-    notes += timing([record for record in records if isinstance(record, ProbeHealth)])
+    notes += timing(kinds.of(ProbeHealth))
     recognised = changes(records, inventory, [event.at_ns for event in found])
     return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised)
 

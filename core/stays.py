@@ -6,8 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import attrgetter, lt
+from typing import NamedTuple, TypeVar
 
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.outage import SHORT_LIFE_NS
 from core.path_records import NodesSeen, PathTraced
 from core.records import (
@@ -15,7 +18,6 @@ from core.records import (
     Clock,
     Drop,
     DropCause,
-    Opened,
     OutageBegan,
     OutageEnded,
     Record,
@@ -23,14 +25,10 @@ from core.records import (
 
 NO_POOL = "no pool"
 """Stands for the pool of an address that no pool of the inventory holds."""
-_Told = OutageBegan | OutageEnded | Drop | Opened | Answer | PathTraced | NodesSeen
-_RANK = {
-    kind: rank for rank, kind in enumerate((OutageBegan, OutageEnded, Drop, Opened, Answer, PathTraced, NodesSeen))
-}
+T = TypeVar("T", OutageBegan, OutageEnded, Drop, Answer, PathTraced, NodesSeen)
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(NamedTuple):
     """A slot was answered from one place from `since_ns` on; '' is not known. `site` is the node's where that is."""
 
     slot: int
@@ -88,50 +86,56 @@ class History:
 
 def gather(records: Sequence[Record]) -> dict[str, History]:
     """Return the history of each vantage. The order of `records` does not matter, nor that of equal instants."""
-    found: dict[str, History] = {}
-    mine: defaultdict[tuple[str, int], list[_Told]] = defaultdict(list)
-    for record in records:
-        if isinstance(record, NodesSeen):
-            mine[record.vantage, -1].append(record)
-        elif type(record) in _RANK and record.slot >= 0 and not getattr(record, "held_kernel", False):  # type: ignore[union-attr]
-            mine[record.vantage, record.slot].append(record)  # type: ignore[union-attr, arg-type]
-    for (vantage, number), told in sorted(mine.items(), key=lambda item: item[0]):
-        history = found.setdefault(vantage, History())
-        for record in _ordered(told):
-            if isinstance(record, NodesSeen):
-                history.seen.append((record.t_ns, dict(record.nodes)))
-            else:
-                _take(history.slots[number], record)
+    kinds = Kinds(records)
+    found: defaultdict[str, History] = defaultdict(History)
+    for answer in _in_order(kinds.of(Answer)):
+        if answer.slot >= 0:
+            _stay(found[answer.vantage].slots[answer.slot], answer)
+    for path in _in_order(kinds.of(PathTraced)):
+        if path.slot >= 0:
+            found[path.vantage].slots[path.slot].paths.append(path)
+    for drop in _in_order(kinds.of(Drop)):
+        if drop.slot >= 0 and not drop.held_kernel:
+            found[drop.vantage].slots[drop.slot].drops.append(drop)
+    for seen in _in_order(kinds.of(NodesSeen)):
+        found[seen.vantage].seen.append((seen.t_ns, dict(seen.nodes)))
+    for outage in _outages(kinds):
+        _outage(found[outage.vantage].slots[outage.slot], outage)
     for history in found.values():
+        history.slots = defaultdict(SlotHistory, sorted(history.slots.items()))
         for slot in history.slots.values():
             if slot.open_since_ns is not None:
                 slot.outages.append(Outage(slot.open_since_ns, None, slot.open_since_ns))
-    return found
+    return dict(found)
 
 
-def _ordered(told: list[_Told]) -> list[_Told]:
-    """Return one slot's records by instant, then by kind, then by what they say; most journals have them so already."""
-    if all(before.t_ns < after.t_ns for before, after in pairwise(told)):
+def _in_order(told: Sequence[T]) -> Sequence[T]:
+    """Return records of one kind by instant; those of one slot and instant, which are rare, by what they say."""
+    instants = [record.t_ns for record in told]
+    if all(map(lt, instants, instants[1:])):
         return told
-    return sorted(told, key=lambda record: (record.t_ns, _RANK[type(record)], repr(record)))
+    if len({(record.vantage, getattr(record, "slot", 0), record.t_ns) for record in told}) == len(told):
+        return sorted(told, key=attrgetter("t_ns"))
+    return sorted(told, key=lambda record: (record.t_ns, repr(record)))
 
 
-def _take(slot: SlotHistory, record: Opened | Answer | PathTraced | OutageBegan | OutageEnded | Drop) -> None:
-    match record:
-        case Answer():
-            _stay(slot, record)
-        case PathTraced():
-            slot.paths.append(record)
-        case Drop():
-            slot.drops.append(record)
-        case OutageBegan() if record.clock is Clock.DATA_PLANE:
-            slot.open_since_ns = record.last_sent_ns
-        case OutageEnded() if record.clock is Clock.DATA_PLANE:
-            slot.open_since_ns = None
-            if not record.self_inflicted:
-                slot.outages.append(Outage(record.s_a_ns, record.r_b_ns, record.s_b1_ns))
-        case _:
-            pass
+def _outages(kinds: Kinds) -> list[OutageBegan | OutageEnded]:
+    """Return begins and ends of data-plane outages by instant; what begins at the instant of an end comes first."""
+    both: list[OutageBegan | OutageEnded] = [
+        *_in_order(kinds.of(OutageBegan)),
+        *_in_order(kinds.of(OutageEnded)),
+    ]
+    mine = [outage for outage in both if outage.clock is Clock.DATA_PLANE and outage.slot >= 0]
+    return sorted(mine, key=attrgetter("t_ns"))
+
+
+def _outage(slot: SlotHistory, outage: OutageBegan | OutageEnded) -> None:
+    if isinstance(outage, OutageBegan):
+        slot.open_since_ns = outage.last_sent_ns
+        return
+    slot.open_since_ns = None
+    if not outage.self_inflicted:
+        slot.outages.append(Outage(outage.s_a_ns, outage.r_b_ns, outage.s_b1_ns))
 
 
 def _stay(slot: SlotHistory, answer: Answer) -> None:
