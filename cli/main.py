@@ -19,7 +19,9 @@ COMMANDS = {
     "stop": ("cli.leases", "Kill switch: revert everything, block new faults."),
     "resume": ("cli.leases", "Allow new faults again."),
     "runs": ("cli.runs", "List the runs."),
-    "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
+    "report": ("cli.report", "Judge a run again from its journal: table, page, documents."),
+    "baseline": ("cli.baseline", "Keep how long failovers take today."),
+    "compare": ("cli.compare", "Say whether failovers have become slower."),
     "evidence": ("cli.evidence", "List the packets kept around outages and drops."),
 }
 EXIT_CODES = """\b

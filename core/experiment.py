@@ -78,3 +78,4 @@ class Experiment:
     expectations: tuple[Expectation, ...]
     abort: tuple[Abort, ...]
     source: str
+    slower_limit_s: float | None = None

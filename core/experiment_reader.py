@@ -11,7 +11,19 @@ from core.inventory import Inventory
 from core.reader import Reader
 from core.yaml_nodes import Mapping, Problems
 
-KEYS = ("name", "title", "steady_state", "faults", "reverts", "hold_s", "lease_s", "settle_s", "expectations", "abort")
+KEYS = (
+    "name",
+    "title",
+    "steady_state",
+    "faults",
+    "reverts",
+    "hold_s",
+    "lease_s",
+    "settle_s",
+    "expectations",
+    "abort",
+    "slower_limit_s",
+)
 EXPECTATION_KEYS = (
     "vantages",
     "site",
@@ -43,6 +55,7 @@ def read_experiment(
     lease_s = _lease(reader, hold_s)
     expectations = _expectations(reader, inventory)
     abort = _abort(reader, inventory)
+    slower_limit_s = _bound(reader, "slower_limit_s")
     complete = name is not None and title is not None and steady is not None
     if problems or not complete or hold_s is None or settle_s is None or lease_s is None:
         return None
@@ -50,7 +63,18 @@ def read_experiment(
     assert title is not None
     assert steady is not None
     return Experiment(
-        name, title, steady, faults, reverts, hold_s, lease_s, settle_s, expectations, abort, problems.source
+        name,
+        title,
+        steady,
+        faults,
+        reverts,
+        hold_s,
+        lease_s,
+        settle_s,
+        expectations,
+        abort,
+        problems.source,
+        slower_limit_s=slower_limit_s,
     )
 
 

@@ -47,6 +47,7 @@ class Move(NamedTuple):
 def moves(slot: SlotHistory) -> list[Move]:
     """Return the moves of one slot, in order of time."""
     found = []
+    homes: dict[str, str] = {}
     for before, after in pairwise(slot.stays):
         differs = _what(before, after)
         if not differs:
@@ -56,8 +57,9 @@ def moves(slot: SlotHistory) -> list[Move]:
             drop.cause is DropCause.RESET and before.since_ns <= drop.t_ns <= after.since_ns for drop in slot.drops
         )
         for what in differs:
-            home = next((place for stay in slot.stays if (place := _place(what, stay))), "")
-            back = _place(what, after) == home
+            if what not in homes:
+                homes[what] = next((place for stay in slot.stays if (place := _place(what, stay))), "")
+            back = _place(what, after) == homes[what]
             found.append(Move(after.since_ns, what, before, after, back, outage, reset))
     return found
 
@@ -77,7 +79,7 @@ def _what(before: Stay, after: Stay) -> tuple[str, ...]:
 
 
 def _place(what: str, stay: Stay) -> str:
-    return {"node": stay.node, "site": stay.site}.get(what, stay.pool)
+    return stay.node if what == "node" else stay.site if what == "site" else stay.pool
 
 
 @dataclass(frozen=True, slots=True)

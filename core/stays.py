@@ -57,12 +57,15 @@ class SlotHistory:
     drops: list[Drop] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     open_since_ns: int | None = None
+    dropped_ns: dict[str, int] = field(default_factory=dict)
 
     def at(self, t_ns: int) -> Stay | None:
         """Return where the slot was answered from at `t_ns`; None where its session had been dropped by then."""
-        stay = next((stay for stay in reversed(self.stays) if stay.since_ns <= t_ns), None)
-        dropped = stay and any(drop.session == stay.session and drop.t_ns <= t_ns for drop in self.drops)
-        return None if dropped else stay
+        for stay in reversed(self.stays):
+            if stay.since_ns <= t_ns:
+                dropped_ns = self.dropped_ns.get(stay.session)
+                return stay if dropped_ns is None or dropped_ns > t_ns else None
+        return None
 
     def had_outage(self, after_ns: int, until_ns: int) -> bool:
         """Whether an outage ended, or still lasted, between two instants."""
@@ -96,7 +99,9 @@ def gather(records: Sequence[Record]) -> dict[str, History]:
             found[path.vantage].slots[path.slot].paths.append(path)
     for drop in _in_order(kinds.of(Drop)):
         if drop.slot >= 0 and not drop.held_kernel:
-            found[drop.vantage].slots[drop.slot].drops.append(drop)
+            slot = found[drop.vantage].slots[drop.slot]
+            slot.drops.append(drop)
+            slot.dropped_ns.setdefault(drop.session, drop.t_ns)
     for seen in _in_order(kinds.of(NodesSeen)):
         found[seen.vantage].seen.append((seen.t_ns, dict(seen.nodes)))
     for outage in _outages(kinds):
@@ -144,10 +149,10 @@ def _stay(slot: SlotHistory, answer: Answer) -> None:
     new = Stay(answer.slot, answer.session, answer.site, answer.node, pool, answer.t_ns)
     last = slot.stays[-1] if slot.stays else None
     if last is not None and last.session == new.session:
-        if (last.site, last.node, last.pool) == (new.site, new.node, new.pool):
+        if last[:-1] == new[:-1]:
             return
         if last.node in ("", new.node) and last.pool in ("", new.pool):
-            slot.stays[-1] = Stay(new.slot, new.session, new.site, new.node, new.pool, last.since_ns)
+            slot.stays[-1] = Stay(*new[:-1], last.since_ns)
             return
     slot.stays.append(new)
 

@@ -1,5 +1,7 @@
 """One process's journal: SQLite, written in batches by a thread of its own, read by anyone at any time.
 
+The table `records` has every record; `seconds` has the summaries once more, in columns, for who draws an hour of them.
+
 `append` only puts the record on a queue, so a slow disk never delays a probe. A batch is committed at least
 every 100 ms; WAL with synchronous=NORMAL keeps what is committed through a kill -9 of the process. A journal
 that was closed in order leaves WAL mode, so that a user who may only read can open it.
@@ -13,12 +15,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from core.bodies import from_body, to_body
 from core.errors import VipchaosError
-from core.records import Record
+from core.records import Record, Summary
+from store.seconds import Second, second_of
 
+R = TypeVar("R")
 SCHEMA_VERSION = 1
 COMMIT_EVERY_S = 0.1
 BATCH_RECORDS = 2_000
@@ -28,7 +33,13 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS records (
     seq INTEGER PRIMARY KEY, t_ns INTEGER NOT NULL, kind TEXT NOT NULL, vantage TEXT NOT NULL, body TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS seconds (
+    t_ns INTEGER NOT NULL, vantage TEXT NOT NULL, site TEXT NOT NULL, node TEXT NOT NULL, nat_pool TEXT NOT NULL,
+    alive INTEGER NOT NULL, sent INTEGER NOT NULL, answered INTEGER NOT NULL, rtt_p50_ns INTEGER NOT NULL,
+    rtt_p99_ns INTEGER NOT NULL, PRIMARY KEY (t_ns, vantage, site, node, nat_pool)
+) WITHOUT ROWID;
 """
+_INSERT_SECOND = "INSERT OR REPLACE INTO seconds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class JournalError(VipchaosError):
@@ -116,6 +127,7 @@ class JournalWriter:
     def _write_batch(self, connection: sqlite3.Connection, waiting: list[threading.Event]) -> bool:
         """Commit what is queued as one transaction; return True at the end of the queue."""
         rows: list[tuple[int, str, str, str]] = []
+        seconds: list[Second] = []
         ended = False
         item = self._next(COMMIT_EVERY_S)
         while item is not _NOTHING:
@@ -126,12 +138,15 @@ class JournalWriter:
                 waiting.append(item)
                 break
             rows.append(_row(item))  # type: ignore[arg-type]
+            if isinstance(item, Summary):
+                seconds.append(second_of(item))
             if len(rows) >= BATCH_RECORDS:
                 break
             item = self._next(None)
         if rows:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT INTO records (t_ns, kind, vantage, body) VALUES (?, ?, ?, ?)", rows)
+            connection.executemany(_INSERT_SECOND, seconds)
             connection.execute("COMMIT")
         return ended
 
@@ -190,13 +205,17 @@ def _record(path: Path, kind: str, body: str) -> Record:
 
 
 def _rows(path: Path, after_seq: int) -> list[tuple[int, str, str]]:
+    return select(path, "SELECT seq, kind, body FROM records WHERE seq > ? ORDER BY seq", (after_seq,))
+
+
+def select(path: Path, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    """Return the rows of a query. Raises sqlite3.Error, and JournalError when there is no file."""
     if not path.exists():
         raise JournalError(f"{path}: no such journal")
-    statement = "SELECT seq, kind, body FROM records WHERE seq > ? ORDER BY seq"
     for options in ("mode=ro", "mode=ro&immutable=1"):
         connection = sqlite3.connect(f"file:{quote(str(path))}?{options}", uri=True, timeout=5)
         try:
-            return connection.execute(statement, (after_seq,)).fetchall()
+            return connection.execute(statement, values).fetchall()
         except sqlite3.OperationalError:
             # immutable is right only for a finished journal: one with no WAL beside it.
             if "immutable" in options or path.with_name(path.name + "-wal").exists():
@@ -204,3 +223,37 @@ def _rows(path: Path, after_seq: int) -> list[tuple[int, str, str]]:
         finally:
             connection.close()
     raise AssertionError("unreachable")
+
+
+def read_kind(path: Path, kind: type[R]) -> list[R]:
+    """Return a journal's records of one kind, and parse no other. Raises JournalError as `read_journal`."""
+    try:
+        rows = select(path, "SELECT kind, body FROM records WHERE kind = ? ORDER BY seq", (kind.__name__,))
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: is not a readable journal: {error}. {_ADVICE}") from error
+    return [record for record in _records(path, rows) if isinstance(record, kind)]
+
+
+def read_seconds(path: Path, since_ns: int) -> list[Second]:
+    """Return the seconds of a journal from an instant on, in order; see `store.seconds`.
+
+    A journal of before there was a table of them is read record by record. Raises JournalError as `read_journal`.
+    """
+    statement = "SELECT * FROM seconds WHERE t_ns >= ? ORDER BY t_ns"
+    try:
+        return list(map(Second._make, select(path, statement, (since_ns,))))
+    except sqlite3.Error as error:
+        if "no such table: seconds" not in str(error):
+            raise JournalError(f"{path}: is not a readable journal: {error}. {_ADVICE}") from error
+    records, _ = read_journal(path)
+    found = [second_of(record) for record in records if isinstance(record, Summary) and record.t_ns >= since_ns]
+    return sorted(found)
+
+
+def last_second_ns(path: Path) -> int:
+    """Return the instant of the last second in a journal, 0 where there is none. Raises JournalError."""
+    try:
+        ((t_ns,),) = select(path, "SELECT max(t_ns) FROM seconds", ())
+    except sqlite3.Error:
+        return max((second.t_ns for second in read_seconds(path, 0)), default=0)
+    return int(t_ns or 0)
