@@ -61,6 +61,10 @@ def view(run: Run) -> View:
     seen = {(event.experiment, event.kind) for event in run.verdict.events}
     missing = {experiment for experiment, kind in held if (experiment, kind) not in seen}
     rows, left_out = timeline(run.records, facts.zero_ns, run.started.wall_ns - run.started.t_ns)
+    overview = _lanes(facts, facts.zero_ns, facts.end_ns, markers, facts.zero_ns, run.verdict.events)
+    events = tuple(_event(number, event, run, facts) for number, event in enumerate(run.verdict.events, 1))
+    seen_by = (overview, *(event.lanes for event in events))
+    shown = {name for stretch in seen_by for lane in stretch.lanes for span in lane.spans for name, _ in span.parts}
     when = datetime.fromtimestamp(run.started.wall_ns / 1e9, UTC)
     return View(
         run=run.started.run,
@@ -73,9 +77,9 @@ def view(run: Run) -> View:
         version=run.started.version,
         vip=f"{run.inventory.vip.address} port {run.inventory.vip.port}",
         sessions=sum(vantage.sessions for vantage in run.inventory.vantages.values()),
-        who=lanes.palette(run.records, run.inventory),
-        overview=_lanes(facts, facts.zero_ns, facts.end_ns, markers, facts.zero_ns, run.verdict.events),
-        events=tuple(_event(number, event, run, facts) for number, event in enumerate(run.verdict.events, 1)),
+        who=tuple(who for who in lanes.palette(run.records, run.inventory) if who.label in shown),
+        overview=overview,
+        events=events,
         other_held=tuple(_held(each) for each in run.verdict.judgements if each.experiment in missing),
         rtt=tuple(_rtt(name, mine, facts.zero_ns) for name, mine in facts.summaries.items() if mine),
         rails=rails(run.records, run.experiments, facts.summaries),

@@ -182,7 +182,7 @@ def _names(axes: Axes, row: int, lane: Lane, lanes: Lanes) -> None:
     for left, right, name in stretches:
         if right - left >= (len(name) + 2) * _LETTER * (lanes.until_s - lanes.from_s):
             box = {"facecolor": ROLES["paper"], "edgecolor": "none", "pad": 1.2, "alpha": 0.82}
-            axes.text((left + right) / 2, row + 0.31, name, ha="center", va="center", fontsize=8.5, bbox=box)
+            axes.text((left + right) / 2, row + 0.31, name, ha="center", va="center", fontsize=8.5, bbox=box, zorder=5)
 
 
 def _gap(chart: _Chart, axes: Axes, row: int, vantage: str, gap: Gap, lanes: Lanes, named: bool) -> None:

@@ -88,7 +88,7 @@ def _dropped(events: Sequence[Event]) -> str:
     if not causes:
         return "no session was dropped"
     by = ", ".join(f"{count} by {cause}" for cause, count in sorted(causes.items()))
-    where = sorted({event.experiment for event in events for outcome in event.vantages if outcome.drops})
+    where = dict.fromkeys(event.experiment for event in events for outcome in event.vantages if outcome.drops)
     all_back = all(outcome.alive_at_end >= outcome.alive for outcome in outcomes)
     return f"sessions were dropped in {', '.join(where)} ({by}){' and all opened again' if all_back else ''}"
 
