@@ -15,7 +15,13 @@ from core.errors import CallError
 
 @click.group()
 def baseline() -> None:
-    """Keep how long failovers take today, to hold later trials against it by `vipchaos compare`."""
+    """Keep how long failovers take today, to hold later trials against it by `vipchaos compare`.
+
+    \b
+    Examples:
+      vipchaos baseline set last
+      vipchaos baseline list
+    """
 
 
 @baseline.command("set")

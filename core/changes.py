@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from core.inventory import Inventory
 from core.moves import Scene, moves, named
@@ -34,7 +35,7 @@ _EITHER = (Name.BALANCED_SITES, Name.BALANCED_INSIDE)
 def changes(records: Sequence[Record], inventory: Inventory, cuts: Sequence[int] = ()) -> tuple[Change, ...]:
     """Return every change at every vantage, in order of time. At the instants `cuts` another may begin."""
     histories = gather(records)
-    end_ns = max((record.t_ns for record in records), default=0)
+    end_ns = max(map(attrgetter("t_ns"), records), default=0)
     found = [
         change
         for vantage in sorted(histories)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from core.inventory import Inventory
 from core.names import SHOWN, TOGETHER_NS, Change, Name, bursts
-from core.records import DropCause
 from core.stays import History, SlotHistory, Stay
 
 SECOND_NS = 1_000_000_000
@@ -53,9 +52,7 @@ def moves(slot: SlotHistory) -> list[Move]:
         if not differs:
             continue
         outage = bool(slot.outages) and slot.had_outage(before.since_ns, after.since_ns + SECOND_NS)
-        reset = any(
-            drop.cause is DropCause.RESET and before.since_ns <= drop.t_ns <= after.since_ns for drop in slot.drops
-        )
+        reset = slot.was_reset(before.since_ns, after.since_ns)
         for what in differs:
             if what not in homes:
                 homes[what] = next((place for stay in slot.stays if (place := _place(what, stay))), "")

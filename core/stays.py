@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,9 +49,19 @@ class Outage:
     last_lost_ns: int
 
 
+_FOREVER_NS = 1 << 63
+
+
+def _until(gap: Outage) -> int:
+    return _FOREVER_NS if gap.until_ns is None else gap.until_ns
+
+
+_AT, _SINCE = attrgetter("t_ns"), attrgetter("since_ns")
+
+
 @dataclass
 class SlotHistory:
-    """What one slot has lived through, each list in order of time."""
+    """What one slot has lived through, each list in order of time; outages by their end, one that lasts is last."""
 
     stays: list[Stay] = field(default_factory=list)
     paths: list[PathTraced] = field(default_factory=list)
@@ -61,18 +72,28 @@ class SlotHistory:
 
     def at(self, t_ns: int) -> Stay | None:
         """Return where the slot was answered from at `t_ns`; None where its session had been dropped by then."""
-        for stay in reversed(self.stays):
-            if stay.since_ns <= t_ns:
-                dropped_ns = self.dropped_ns.get(stay.session)
-                return stay if dropped_ns is None or dropped_ns > t_ns else None
-        return None
+        number = bisect_right(self.stays, t_ns, key=_SINCE)
+        if not number:
+            return None
+        stay = self.stays[number - 1]
+        dropped_ns = self.dropped_ns.get(stay.session)
+        return stay if dropped_ns is None or dropped_ns > t_ns else None
 
     def had_outage(self, after_ns: int, until_ns: int) -> bool:
         """Whether an outage ended, or still lasted, between two instants."""
-        return any(
-            gap.from_ns < until_ns and (gap.until_ns is None or after_ns < gap.until_ns <= until_ns)
-            for gap in self.outages
-        )
+        for gap in self.outages[bisect_right(self.outages, after_ns, key=_until) :]:
+            if gap.until_ns is not None and gap.until_ns > until_ns:
+                break
+            if gap.from_ns < until_ns:
+                return True
+        last = self.outages[-1] if self.outages else None
+        return last is not None and last.until_ns is None and last.from_ns < until_ns
+
+    def was_reset(self, from_ns: int, until_ns: int) -> bool:
+        """Whether a session was reset between two instants, both included."""
+        first = bisect_left(self.drops, from_ns, key=_AT)
+        last = bisect_right(self.drops, until_ns, key=_AT)
+        return any(drop.cause is DropCause.RESET for drop in self.drops[first:last])
 
 
 @dataclass
@@ -109,6 +130,7 @@ def gather(records: Sequence[Record]) -> dict[str, History]:
     for history in found.values():
         history.slots = defaultdict(SlotHistory, sorted(history.slots.items()))
         for slot in history.slots.values():
+            slot.outages.sort(key=_until)
             if slot.open_since_ns is not None:
                 slot.outages.append(Outage(slot.open_since_ns, None, slot.open_since_ns))
     return dict(found)

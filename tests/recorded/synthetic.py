@@ -126,7 +126,7 @@ class Synthetic:
             )
             self.records[name].append(Opened(t_ns, name, -2, f"{name}-kernel-0", "10.10.1.2", 35_000, 80_000, 0, True))
             for slot in range(self._each):
-                self._open(name, slot, t_ns + (slot + 1) * S // max(1_000, self._each))
+                self._open(name, slot, t_ns + (slot + 1) * S // max(1_000, self._each) + int(name[1]))
 
     def _open(self, name: str, slot: int, t_ns: int) -> None:
         restart = self._restarts[name][slot]
