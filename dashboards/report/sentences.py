@@ -27,8 +27,8 @@ def expected(experiments: Sequence[Experiment], verdict: RunVerdict) -> str:
     within = ""
     if limits:
         low, high = min(limits), max(limits)
-        span = f"{low:g} s" if low == high else f"{low:g} or {high:g} s"
-        within = f", no data-plane outage of more than {span} among them"
+        span = f"{low:g} s" if low == high else f"{low:g} to {high:g} s"
+        within = f", data-plane outages below {span} among them"
     count = len(verdict.judgements)
     return f"{'; '.join(titles[:MANY])}{more}: {_count(count, 'expectation')}{within}."
 
