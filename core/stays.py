@@ -114,7 +114,7 @@ def gather(records: Sequence[Record]) -> dict[str, History]:
     found: defaultdict[str, History] = defaultdict(History)
     for answer in _in_order(kinds.of(Answer)):
         if answer.slot >= 0:
-            _stay(found[answer.vantage].slots[answer.slot], answer)
+            _stay(found[answer.vantage].slots[answer.slot].stays, answer)
     for path in _in_order(kinds.of(PathTraced)):
         if path.slot >= 0:
             found[path.vantage].slots[path.slot].paths.append(path)
@@ -165,18 +165,17 @@ def _outage(slot: SlotHistory, outage: OutageBegan | OutageEnded) -> None:
         slot.outages.append(Outage(outage.s_a_ns, outage.r_b_ns, outage.s_b1_ns))
 
 
-def _stay(slot: SlotHistory, answer: Answer) -> None:
+def _stay(stays: list[Stay], answer: Answer) -> None:
     """Begin a stay, or complete the last one: what becomes known of the same session's same pool is no change."""
     pool = answer.nat_pool or (NO_POOL if answer.nat_address else "")
-    new = Stay(answer.slot, answer.session, answer.site, answer.node, pool, answer.t_ns)
-    last = slot.stays[-1] if slot.stays else None
-    if last is not None and last.session == new.session:
-        if last[:-1] == new[:-1]:
+    since_ns = answer.t_ns
+    if stays and stays[-1].session == answer.session:
+        last = stays[-1]
+        if last.node == answer.node and last.pool == pool and last.site == answer.site:
             return
-        if last.node in ("", new.node) and last.pool in ("", new.pool):
-            slot.stays[-1] = Stay(*new[:-1], last.since_ns)
-            return
-    slot.stays.append(new)
+        if last.node in ("", answer.node) and last.pool in ("", pool):
+            since_ns = stays.pop().since_ns
+    stays.append(Stay(answer.slot, answer.session, answer.site, answer.node, pool, since_ns))
 
 
 def returns(stays: Sequence[Stay]) -> dict[str, list[int]]:

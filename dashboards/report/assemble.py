@@ -21,6 +21,7 @@ from dashboards.report.text import in_words
 from dashboards.report.timeline import timeline
 from dashboards.report.view import EventView, EvidenceFile, Held, Lanes, Marker, RttLine, View
 
+SECOND_NS = 1_000_000_000
 RTT_POINTS = 240
 SHORTEST_S, LONGEST_S = 3.0, 120.0
 LEAD = 0.15
@@ -96,7 +97,7 @@ def view(run: Run) -> View:
 
 def _sorted(run: Run) -> _Sorted:
     zero_ns = run.started.t_ns
-    end_ns = max((record.t_ns for record in run.records), default=zero_ns)
+    end_ns = max([zero_ns + SECOND_NS, *(record.t_ns for record in run.records)])
     lives: defaultdict[str, list[Lifetime]] = defaultdict(list)
     for life in lifetimes(run.records):
         lives[life.vantage].append(life)
@@ -186,7 +187,7 @@ def _stretch(event: Event, facts: _Sorted) -> tuple[int, int]:
         ended = [outage.s_b_ns for outage in changes.outages if event.at_ns <= outage.s_b_ns <= event.until_ns]
         last_ns = max([last_ns, *ended])
     length_s = min(max((last_ns - event.at_ns) / 1e9 * 1.3, SHORTEST_S), LONGEST_S)
-    until_ns = min(event.at_ns + round(length_s * 1e9), event.until_ns)
+    until_ns = max(min(event.at_ns + round(length_s * 1e9), event.until_ns), event.at_ns + SECOND_NS)
     from_ns = max(event.at_ns - round((until_ns - event.at_ns) * LEAD), facts.zero_ns)
     return from_ns, until_ns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ _MOST_TICKS = 12
 _STYLE: dict[Any, object] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "vipchaos",
+    "text.parse_math": False,  # a name with dollars in it is a name
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "hatch.linewidth": 0.9,
@@ -72,7 +74,10 @@ class _Chart:
         """Return the drawing as an element for the page."""
         text = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        self.figure.savefig(text, format="svg", transparent=True, metadata=nothing)
+        with warnings.catch_warnings():
+            # Text is set by the browser, whose fonts have more letters than the one that is measured with here.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
+            self.figure.savefig(text, format="svg", transparent=True, metadata=nothing)
         return for_page(text.getvalue(), self.name, self._tips, about)
 
 

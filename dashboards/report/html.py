@@ -52,7 +52,7 @@ def _charts(event: EventView, view: View) -> dict[str, str]:
         drawn["clocks"] = charts.draw_clocks(
             f"{name}-clocks", event.clocks, f"{about}: what each of the three clocks measured at each vantage."
         )
-    if any(drops.by_cause for drops in event.drops):
+    if event.curves and any(drops.by_cause for drops in event.drops):
         drawn["survival"] = charts.draw_survival(
             f"{name}-survival", event.curves, f"{about}: share of the sessions alive at the event that live on."
         )

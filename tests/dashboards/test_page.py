@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.verdict import judge_run
+from cli.verdict import Judged, judge_run
+from core.judge import judge
+from dashboards.report.assemble import Run, view
 from dashboards.report.html import to_html
 from dashboards.report.view import Row, View
+from tests.dashboards.conftest import run_of
 from tests.recorded.synthetic import Synthetic
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -126,11 +129,34 @@ def test_hostile_names_stay_text(shown: View) -> None:
     clocks = tuple(replace(bound, vantage=HOSTILE) for bound in event.clocks)
     hostile = replace(event, title=HOSTILE, story=HOSTILE, experiment=HOSTILE, lanes=lanes, clocks=clocks)
     who = tuple(replace(each, label=HOSTILE, site=HOSTILE) for each in shown.who)
+    spans = tuple(replace(span, parts=((HOSTILE, 1.0),)) for span in lanes.lanes[0].spans)
+    odd = replace(lanes.lanes[0], vantage="$\\frac{ 東京", spans=spans)
+    hostile = replace(hostile, lanes=replace(lanes, lanes=(*lanes.lanes, odd)))
     found = to_html(replace(shown, events=(hostile, *shown.events[1:]), who=who, **names))  # type: ignore[arg-type]
     parsed = Page(found)
     assert not {tag for tag, _ in parsed.elements} & {"script", "img"}
     assert found.count("&lt;script&gt;alert(1)") > 10
+    assert "$\\frac{ 東京" in found
     assert "<script" not in found
+
+
+def test_a_run_of_nothing_is_drawn(judged: Judged) -> None:
+    run = run_of(judged)
+    verdict = judge([run.started], run.inventory, run.experiments)
+    found = to_html(view(Run(run.started, [run.started], verdict, run.inventory, run.experiments)))
+    assert "INCONCLUSIVE" in found
+    assert "Expectations without an event" in found
+
+
+def test_a_run_that_was_cut_is_drawn(judged: Judged) -> None:
+    """At every instant: within an event, at its very beginning, before the first session."""
+    run = run_of(judged)
+    at = [event.at_ns for event in judged.verdict.events[:3]]
+    for until_ns in (run.started.t_ns + 3_000_000_000, at[0], at[2] + 700_000_000):
+        records = [record for record in run.records if record.t_ns <= until_ns]
+        verdict = judge(records, run.inventory, run.experiments)
+        found = to_html(view(Run(run.started, records, verdict, run.inventory, run.experiments)))
+        assert f">{verdict.outcome}</strong>" in found
 
 
 def test_ten_minutes_of_ten_thousand_sessions(tmp_path: Path) -> None:
