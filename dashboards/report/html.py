@@ -7,7 +7,9 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from dashboards.report import charts
+from dashboards.report.charts.canvas import clock_time
+from dashboards.report.charts.curves import draw_clocks, draw_round_trips, draw_survival
+from dashboards.report.charts.lanes import draw_lanes
 from dashboards.report.svg import HUES
 from dashboards.report.view import EventView, View, Who
 
@@ -20,7 +22,7 @@ def to_html(view: View) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters |= {"clock": charts.clock_time, "seconds": _seconds, "swatch": _swatch, "size": _size}
+    environment.filters |= {"clock": clock_time, "seconds": _seconds, "swatch": _swatch, "size": _size}
     pages = files(__package__)
     template = environment.from_string((pages / "page.html.j2").read_text("utf-8"))
     style = Markup((pages / "page.css").read_text("utf-8"))  # noqa: S704  our own file
@@ -37,23 +39,23 @@ def to_html(view: View) -> str:
 def _overview(view: View) -> str:
     names = ", ".join(lane.vantage for lane in view.overview.lanes)
     about = f"Who answered the vantages {names} over the whole run, with outages and faults."
-    return charts.draw_lanes("overview", view.overview, view.who, about, overview=True)
+    return draw_lanes("overview", view.overview, view.who, about, overview=True)
 
 
 def _charts(event: EventView, view: View) -> dict[str, str]:
     name = f"event{event.number}"
     about = f"Event {event.number}, {event.experiment}"
     drawn = {
-        "lanes": charts.draw_lanes(
+        "lanes": draw_lanes(
             f"{name}-lanes", event.lanes, view.who, f"{about}: who answered each vantage. {event.story}", overview=False
         )
     }
     if event.clocks:
-        drawn["clocks"] = charts.draw_clocks(
+        drawn["clocks"] = draw_clocks(
             f"{name}-clocks", event.clocks, f"{about}: what each of the three clocks measured at each vantage."
         )
     if event.curves and any(drops.by_cause for drops in event.drops):
-        drawn["survival"] = charts.draw_survival(
+        drawn["survival"] = draw_survival(
             f"{name}-survival", event.curves, f"{about}: share of the sessions alive at the event that live on."
         )
     return drawn
@@ -63,7 +65,7 @@ def _round_trips(view: View) -> str:
     if not any(line.points for line in view.rtt):
         return ""
     about = "Median and 99th percentile of the round trip of each vantage over the run."
-    return charts.draw_round_trips("rtt", view.rtt, view.overview.markers, about)
+    return draw_round_trips("rtt", view.rtt, view.overview.markers, about)
 
 
 def _seconds(value: float | None, digits: int = 3) -> str:
