@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import click
 
-from cli.verdict import judge_run
+from cli.verdict import judge_run, what_was_run
 from core.errors import CallError, VipchaosError
-from core.loader import parse_experiments, parse_inventory
 from core.records import RunStarted
 from core.trial import Trial, settings, values
-from store.journal import JournalError, read_kind
+from store.journal import read_kind
 from store.runs import CONTROLLER, RunDirectory, find_run, home
 
 
@@ -53,10 +52,8 @@ def _known(directory: RunDirectory, series: Sequence[frozenset[str]]) -> Known |
         started = next(iter(read_kind(directory.path / f"{CONTROLLER}.db", RunStarted)), None)
         if started is None:
             return None
-        inventory = parse_inventory(started.inventory, f"{directory.run}/inventory")
-        texts = [(f"{directory.run}/experiment", text) for text in started.experiments]
-        experiments = parse_experiments(texts, inventory)
-    except (JournalError, VipchaosError):
+        inventory, experiments = what_was_run(directory, started)
+    except VipchaosError:
         return None
     mine = next((runs for runs in series if directory.run in runs), frozenset({directory.run}))
     limits = {experiment.name: experiment.slower_limit_s for experiment in experiments}

@@ -102,10 +102,15 @@ def _judge_run(run: RunDirectory) -> Judged:
     if started is None:
         why = "it is just beginning: try again" if going_on else "there is nothing to judge"
         raise CallError(f"run {run.run}: its journal has no beginning; {why}")
-    inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
-    texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    basis = Basis(records, inventory, parse_experiments(texts, inventory))
-    verdict = judge(records, inventory, basis.experiments)
+    basis = Basis(records, *what_was_run(run, started))
+    verdict = judge(records, basis.inventory, basis.experiments)
     if going_on:
         verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=GOES_ON)
     return Judged(started.run, started, verdict, basis)
+
+
+def what_was_run(run: RunDirectory, started: RunStarted) -> tuple[Inventory, tuple[Experiment, ...]]:
+    """Return the inventory and the experiments of a run as they were. Raises ConfigError."""
+    inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
+    texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
+    return inventory, parse_experiments(texts, inventory)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.moves import Scene, moves, named
 from core.names import SHOWN, TOGETHER_NS, Change, Name, bursts
 from core.records import Record
@@ -32,9 +33,14 @@ class _Sign:
 _EITHER = (Name.BALANCED_SITES, Name.BALANCED_INSIDE)
 
 
-def changes(records: Sequence[Record], inventory: Inventory, cuts: Sequence[int] = ()) -> tuple[Change, ...]:
-    """Return every change at every vantage, in order of time. At the instants `cuts` another may begin."""
-    histories = gather(records)
+def changes(
+    records: Sequence[Record], inventory: Inventory, cuts: Sequence[int] = (), kinds: Kinds | None = None
+) -> tuple[Change, ...]:
+    """Return every change at every vantage, in order of time. At the instants `cuts` another may begin.
+
+    `kinds`: those of the records, where they are at hand.
+    """
+    histories = gather(kinds or Kinds(records))
     end_ns = max(map(attrgetter("t_ns"), records), default=0)
     found = [
         change

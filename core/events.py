@@ -110,9 +110,11 @@ class Event:
     full_convergence_ns: int | None
 
 
-def events(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> tuple[Event, ...]:
-    """Return the events of a run, in order of time; `records` are sorted by time."""
-    kinds = Kinds(records)
+def events(
+    records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment], kinds: Kinds | None = None
+) -> tuple[Event, ...]:
+    """Return the events of a run, in order of time; `records` are sorted by time. `kinds`: of them, where at hand."""
+    kinds = kinds or Kinds(records)
     steps = kinds.of(FaultStep)
     starts: list[tuple[int, Experiment, str, str, bool]] = []
     for experiment in experiments:

@@ -71,14 +71,14 @@ NO_NODE = "the node is not seen: socket engine"
 
 def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> RunVerdict:
     """Return the verdict of a run; `records` are sorted by time."""
-    found = events(records, inventory, experiments)
+    kinds = Kinds(records)
+    found = events(records, inventory, experiments, kinds)
     judgements = tuple(
         judgement
         for experiment in experiments
         for expectation in experiment.expectations
         for judgement in _judge(experiment, expectation, found)
     )
-    kinds = Kinds(records)
     ended = next(reversed(kinds.of(RunEnded)), None)
     captures = compare([*kinds.of(CaptureGap), *kinds.of(OutageEnded)])
     outcome, reason = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
@@ -87,7 +87,7 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     if evidence:
         notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
     notes += timing(kinds.of(ProbeHealth))
-    recognised = changes(records, inventory, [event.at_ns for event in found])
+    recognised = changes(records, inventory, [event.at_ns for event in found], kinds)
     return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised)
 
 

@@ -21,7 +21,6 @@ from core.records import (
     DropCause,
     OutageBegan,
     OutageEnded,
-    Record,
 )
 
 NO_POOL = "no pool"
@@ -108,9 +107,8 @@ class History:
         return any(after_ns < t_ns < until_ns and nodes & counts.keys() for t_ns, counts in self.seen)
 
 
-def gather(records: Sequence[Record]) -> dict[str, History]:
-    """Return the history of each vantage. The order of `records` does not matter, nor that of equal instants."""
-    kinds = Kinds(records)
+def gather(kinds: Kinds) -> dict[str, History]:
+    """Return the history of each vantage. The order of the records does not matter, nor that of equal instants."""
     found: defaultdict[str, History] = defaultdict(History)
     for answer in _in_order(kinds.of(Answer)):
         if answer.slot >= 0:

@@ -171,10 +171,7 @@ def read_journal(path: Path, after_seq: int = 0) -> tuple[list[Record], int]:
     Works beside a living writer, after its kill -9, and on a finished journal that may only be read. Raises
     JournalError when the file is none, or holds what this version cannot read.
     """
-    try:
-        rows = _rows(path, after_seq)
-    except sqlite3.Error as error:
-        raise JournalError(f"{path}: is not a readable journal: {error}. {_ADVICE}") from error
+    rows = read_rows(path, "SELECT seq, kind, body FROM records WHERE seq > ? ORDER BY seq", (after_seq,))
     return _records(path, [(kind, body) for _, kind, body in rows]), rows[-1][0] if rows else after_seq
 
 
@@ -204,18 +201,21 @@ def _record(path: Path, kind: str, body: str) -> Record:
         raise JournalError(f"{path}: a record of kind {kind!r} cannot be read: {error!r}. {_ADVICE}") from error
 
 
-def _rows(path: Path, after_seq: int) -> list[tuple[int, str, str]]:
-    return select(path, "SELECT seq, kind, body FROM records WHERE seq > ? ORDER BY seq", (after_seq,))
+def read_rows(path: Path, statement: str, parameters: Sequence[object]) -> list[Any]:
+    """Return what a SELECT on the tables of a journal gives. Raises JournalError."""
+    try:
+        return _rows(path, statement, parameters)
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: is not a readable journal: {error}. {_ADVICE}") from error
 
 
-def select(path: Path, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-    """Return the rows of a query. Raises sqlite3.Error, and JournalError when there is no file."""
+def _rows(path: Path, statement: str, parameters: Sequence[object]) -> list[Any]:
     if not path.exists():
         raise JournalError(f"{path}: no such journal")
     for options in ("mode=ro", "mode=ro&immutable=1"):
         connection = sqlite3.connect(f"file:{quote(str(path))}?{options}", uri=True, timeout=5)
         try:
-            return connection.execute(statement, values).fetchall()
+            return connection.execute(statement, parameters).fetchall()
         except sqlite3.OperationalError:
             # immutable is right only for a finished journal: one with no WAL beside it.
             if "immutable" in options or path.with_name(path.name + "-wal").exists():
@@ -227,10 +227,7 @@ def select(path: Path, statement: str, values: Sequence[object]) -> list[tuple[A
 
 def read_kind(path: Path, kind: type[R]) -> list[R]:
     """Return a journal's records of one kind, and parse no other. Raises JournalError as `read_journal`."""
-    try:
-        rows = select(path, "SELECT kind, body FROM records WHERE kind = ? ORDER BY seq", (kind.__name__,))
-    except sqlite3.Error as error:
-        raise JournalError(f"{path}: is not a readable journal: {error}. {_ADVICE}") from error
+    rows = read_rows(path, "SELECT kind, body FROM records WHERE kind = ? ORDER BY seq", (kind.__name__,))
     return [record for record in _records(path, rows) if isinstance(record, kind)]
 
 
@@ -239,21 +236,28 @@ def read_seconds(path: Path, since_ns: int) -> list[Second]:
 
     A journal of before there was a table of them is read record by record. Raises JournalError as `read_journal`.
     """
-    statement = "SELECT * FROM seconds WHERE t_ns >= ? ORDER BY t_ns"
     try:
-        return list(map(Second._make, select(path, statement, (since_ns,))))
-    except sqlite3.Error as error:
-        if "no such table: seconds" not in str(error):
-            raise JournalError(f"{path}: is not a readable journal: {error}. {_ADVICE}") from error
-    records, _ = read_journal(path)
-    found = [second_of(record) for record in records if isinstance(record, Summary) and record.t_ns >= since_ns]
-    return sorted(found)
+        return list(map(Second._make, read_rows(path, _SECONDS, (since_ns,))))
+    except JournalError as error:
+        if not _without_seconds(error):
+            raise
+    summaries = read_kind(path, Summary)
+    return sorted(second_of(summary) for summary in summaries if summary.t_ns >= since_ns)
+
+
+_SECONDS = "SELECT * FROM seconds WHERE t_ns >= ? ORDER BY t_ns"
+
+
+def _without_seconds(error: JournalError) -> bool:
+    return "no such table: seconds" in str(error)
 
 
 def last_second_ns(path: Path) -> int:
     """Return the instant of the last second in a journal, 0 where there is none. Raises JournalError."""
     try:
-        ((t_ns,),) = select(path, "SELECT max(t_ns) FROM seconds", ())
-    except sqlite3.Error:
+        ((t_ns,),) = read_rows(path, "SELECT max(t_ns) FROM seconds", ())
+    except JournalError as error:
+        if not _without_seconds(error):
+            raise
         return max((second.t_ns for second in read_seconds(path, 0)), default=0)
     return int(t_ns or 0)
