@@ -12,6 +12,9 @@ from cli.output import check_writable, write_whole
 from cli.verdict import EXIT_CODES, judge_run
 from store.runs import find_run
 
+LARGE_BYTES = 10_000_000
+"""More takes seconds, and something is said of it first."""
+
 
 @click.command()
 @click.argument("run")
@@ -33,7 +36,10 @@ def report(
       vipchaos report last --html report.html
     """
     check_writable(markdown_file, html_file, Path(json_file) if json_file and json_file != "-" else None)
-    judged = judge_run(find_run(run))
+    found = find_run(run)
+    if found.bytes > LARGE_BYTES:
+        click.echo(f"reading and judging {found.bytes / 1e6:.0f} MB of journals", err=True)
+    judged = judge_run(found)
     if markdown_file:
         write_whole(markdown_file, judged.markdown())
     if html_file:

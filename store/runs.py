@@ -42,6 +42,11 @@ class RunDirectory:
         """Return where the journal of the process `owner` is."""
         return self.path / f"{owner}.db"
 
+    @property
+    def bytes(self) -> int:
+        """How large its journals are."""
+        return sum(path.stat().st_size for path in self.path.glob("*.db"))
+
     def read_new(self, may_be_young: bool = True) -> list[Record]:
         """Return the records since the last call, of all journals, in order of time; new journals are noticed.
 

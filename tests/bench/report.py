@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from cli.verdict import judge_run
+from cli.verdict import Basis, judge_run
 from core.judge import judge
 from core.loader import parse_experiments, parse_inventory
 from tests.pages import put
@@ -70,22 +70,26 @@ def measure(sessions: int, seconds: int, rounds: int) -> list[Figure]:
         assert len(found) >= 4 * (seconds - 2)
         figures.append(figure)
         figure, judged = timed("the run, read and judged", "", lambda: judge_run(run), 1)
-        figures.append(figure)
+        figures += [figure, judging(judged.basis)]
         judged.html()  # imports, and the first look for fonts
         figure, page = timed("its report: read, judged and drawn", "10 s", lambda: judge_run(run).html(), 1)
         figures += [figure, Figure("its report page", "2 MB", 0, 0, len(page.encode()))]
     large = Synthetic(sessions=sessions, seconds=seconds, rounds=rounds)
-    records = large.all()
     inventory = parse_inventory(large.inventory, "inventory")
     texts = [(f"experiment-{number}", text) for number, text in enumerate(large.experiments)]
-    experiments = parse_experiments(texts, inventory)
-    gc.disable()
-    figure, _ = timed(
-        f"{len(records)} records, judged", "2 s a million", lambda: judge(records, inventory, experiments), 2
-    )
-    gc.enable()
-    figures.append(figure)
+    figures.append(judging(Basis(large.all(), inventory, parse_experiments(texts, inventory))))
     return figures
+
+
+def judging(basis: Basis) -> Figure:
+    """Measure judging alone, the garbage collector left out as `judge_run` does."""
+    gc.disable()
+    try:
+        call = lambda: judge(basis.records, basis.inventory, basis.experiments)  # noqa: E731
+        figure, _ = timed(f"{len(basis.records)} records, judged", "2 s a million", call, 2)
+    finally:
+        gc.enable()
+    return figure
 
 
 def main() -> int:
