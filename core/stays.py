@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from operator import attrgetter, lt
+from itertools import compress, pairwise
+from operator import attrgetter, eq, itemgetter, le
 from typing import NamedTuple, TypeVar
 
 from core.inventory import Inventory
@@ -55,7 +55,7 @@ def _until(gap: Outage) -> int:
     return _FOREVER_NS if gap.until_ns is None else gap.until_ns
 
 
-_AT, _SINCE = attrgetter("t_ns"), attrgetter("since_ns")
+_AT, _SINCE, _INSTANT = attrgetter("t_ns"), attrgetter("since_ns"), itemgetter(0)
 
 
 @dataclass
@@ -104,7 +104,9 @@ class History:
 
     def saw(self, nodes: frozenset[str], after_ns: int, until_ns: int) -> bool:
         """Whether a path trace of an answered session has shown one of `nodes` after one instant, before another."""
-        return any(after_ns < t_ns < until_ns and nodes & counts.keys() for t_ns, counts in self.seen)
+        first = bisect_right(self.seen, after_ns, key=_INSTANT)
+        last = bisect_left(self.seen, until_ns, key=_INSTANT)
+        return any(nodes & counts.keys() for _, counts in self.seen[first:last])
 
 
 def gather(kinds: Kinds) -> dict[str, History]:
@@ -137,10 +139,13 @@ def gather(kinds: Kinds) -> dict[str, History]:
 def _in_order(told: Sequence[T]) -> Sequence[T]:
     """Return records of one kind by instant; those of one slot and instant, which are rare, by what they say."""
     instants = [record.t_ns for record in told]
-    if all(map(lt, instants, instants[1:])):
+    if not all(map(le, instants, instants[1:])):
+        told = sorted(told, key=_AT)
+        instants.sort()
+    equal = list(compress(range(len(instants)), map(eq, instants, instants[1:])))
+    shared = {number + more for number in equal for more in (0, 1)}
+    if len({(told[at].vantage, getattr(told[at], "slot", 0), instants[at]) for at in shared}) == len(shared):
         return told
-    if len({(record.vantage, getattr(record, "slot", 0), record.t_ns) for record in told}) == len(told):
-        return sorted(told, key=attrgetter("t_ns"))
     return sorted(told, key=lambda record: (record.t_ns, repr(record)))
 
 
