@@ -43,7 +43,7 @@ def report(
     if markdown_file:
         write_whole(markdown_file, judged.markdown())
     if html_file:
-        click.echo(f"drawing {html_file} from {len(judged.basis.records)} records", err=True)
+        click.echo(f"drawing {html_file}", err=True)
         write_whole(html_file, judged.html())
     if json_file == "-":
         click.echo(judged.json(), nl=False)

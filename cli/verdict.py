@@ -45,12 +45,12 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A judged run, ready to be shown."""
+    """A judged run, ready to be shown; without its basis it cannot be drawn."""
 
     run: str
     started: RunStarted
     verdict: RunVerdict
-    basis: Basis
+    basis: Basis | None = None
 
     def text(self, color: bool) -> str:
         """Return table and verdict for a terminal."""
@@ -71,6 +71,7 @@ class Judged:
         from dashboards.report.html import to_html
 
         basis = self.basis
+        assert basis is not None
         return to_html(view(Run(self.started, basis.records, self.verdict, basis.inventory, basis.experiments)))
 
 

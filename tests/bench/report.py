@@ -70,6 +70,7 @@ def measure(sessions: int, seconds: int, rounds: int) -> list[Figure]:
         assert len(found) >= 4 * (seconds - 2)
         figures.append(figure)
         figure, judged = timed("the run, read and judged", "", lambda: judge_run(run), 1)
+        assert judged.basis is not None
         figures += [figure, judging(judged.basis)]
         judged.html()  # imports, and the first look for fonts
         figure, page = timed("its report: read, judged and drawn", "10 s", lambda: judge_run(run).html(), 1)

@@ -15,6 +15,7 @@ from tests.recorded.fixture import restore
 
 def run_of(judged: Judged) -> Run:
     basis = judged.basis
+    assert basis is not None
     return Run(judged.started, basis.records, judged.verdict, basis.inventory, basis.experiments)
 
 
