@@ -119,9 +119,14 @@ def _many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def _slots(mine: list[Record]) -> int:
+    """An answer is told once more when its node becomes known."""
+    return len({record.slot for record in mine if isinstance(record, Answer)})
+
+
 _TOGETHER: dict[str, Callable[[list[Record], str], str]] = {
     "drop": lambda mine, cause: f"{_many(len(mine), 'session')} dropped by {cause}",
     "outage": _outages,
-    "answer": lambda mine, who: f"{_many(len(mine), 'session')} answered by {who}",
+    "answer": lambda mine, who: f"{_many(_slots(mine), 'session')} answered by {who}",
     "opened": lambda mine, _: f"{_many(len(mine), 'session')} opened",
 }

@@ -101,6 +101,8 @@ def test_the_timeline_has_every_step_and_puts_sessions_together(shown: View) -> 
     assert any(text == "6 sessions dropped by reset" for text in words)
     assert [row.at_s for row in shown.timeline] == sorted(row.at_s for row in shown.timeline)
     assert shown.timeline_left_out == 0
+    rows, _ = timeline([answer(2, ""), answer(2.1, "ace1"), answer(2.2, "ace1")], 0, 0)
+    assert [row.text for row in rows] == ["1 session answered by dc1", "1 session answered by ace1"]
 
 
 def test_a_long_timeline_keeps_what_the_runner_did() -> None:
