@@ -24,6 +24,7 @@ lint: setup ## ruff, mypy, import contracts
 bench: setup ## measure a heartbeat's cost beside other tools (8 min; ARGS=--short: 1 min)
 	@tools/setup bench
 	@tools/as_root $(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tests.bench.report $(ARGS)
 
 accuracy: setup ## outages made by hand against what is reported and captured (25 min; ARGS="--each 3 --quiet 20")
 	@tools/as_root $(BIN)/python -m tests.accuracy $(ARGS)
@@ -44,6 +45,7 @@ faults: setup ## how exactly faults come, and how fast the kill switch takes the
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py
 	@$(BIN)/python tools/write_readme.py
+	@$(BIN)/python tools/draw_report.py
 
 lock: setup ## pin versions and hashes anew
 	@command -v uv >/dev/null || { echo "lock: needs uv" >&2; exit 6; }

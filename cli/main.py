@@ -25,7 +25,9 @@ COMMANDS = {
     "guard": ("cli.guard", "Hold the leases of this machine as a service."),
     "audit": ("cli.audit", "List who asked for which fault; verify that the list is whole."),
     "runs": ("cli.runs", "List the runs."),
-    "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
+    "report": ("cli.report", "Judge a run again from its journal: table, page, documents."),
+    "baseline": ("cli.baseline", "Keep how long failovers take today."),
+    "compare": ("cli.compare", "Say whether failovers have become slower."),
     "evidence": ("cli.evidence", "List the packets kept around outages and drops."),
 }
 EXIT_CODES = """\b

@@ -20,7 +20,7 @@ def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path` by way of a file beside it. Raises CallError when it cannot be written."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with new.open("w") as file:
+        with new.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

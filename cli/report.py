@@ -8,9 +8,12 @@ from pathlib import Path
 
 import click
 
-from cli.output import write_whole
+from cli.output import check_writable, write_whole
 from cli.verdict import exit_code, judge_run
 from store.runs import find_run
+
+LARGE_BYTES = 10_000_000
+"""More takes seconds, and something is said of it first."""
 
 
 @click.command()
@@ -20,9 +23,15 @@ from store.runs import find_run
 )
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write the report to FILE.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write JUnit XML, for CI, to FILE.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the report as one page to FILE.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
 def report(
-    run: str, json_file: str | None, markdown_file: Path | None, junit_file: Path | None, color: bool | None
+    run: str,
+    json_file: str | None,
+    markdown_file: Path | None,
+    junit_file: Path | None,
+    html_file: Path | None,
+    color: bool | None,
 ) -> None:
     """Judge RUN again: an id, the beginning of one, `last`, or a directory. Exits with the outcome's code.
 
@@ -31,12 +40,20 @@ def report(
       vipchaos report last
       vipchaos report 20261124 --json outcome.json
       vipchaos report last --junit junit.xml
+      vipchaos report last --html report.html
     """
-    judged = judge_run(find_run(run))
+    check_writable(markdown_file, junit_file, html_file, Path(json_file) if json_file and json_file != "-" else None)
+    found = find_run(run)
+    if found.bytes > LARGE_BYTES:
+        click.echo(f"reading and judging {found.bytes / 1e6:.0f} MB of journals", err=True)
+    judged = judge_run(found)
     if markdown_file:
         write_whole(markdown_file, judged.markdown())
     if junit_file:
         write_whole(junit_file, judged.junit())
+    if html_file:
+        click.echo(f"drawing {html_file}", err=True)
+        write_whole(html_file, judged.html())
     if json_file == "-":
         click.echo(judged.json(), nl=False)
     else:

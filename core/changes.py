@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.moves import Scene, moves, named
 from core.names import SHOWN, TOGETHER_NS, Change, Name, bursts
 from core.records import Record
@@ -33,10 +35,15 @@ class _Sign:
 _EITHER = (Name.BALANCED_SITES, Name.BALANCED_INSIDE)
 
 
-def changes(records: Sequence[Record], inventory: Inventory, cuts: Sequence[int] = ()) -> tuple[Change, ...]:
-    """Return every change at every vantage, in order of time. At the instants `cuts` another may begin."""
-    histories = gather(records)
-    end_ns = max((record.t_ns for record in records), default=0)
+def changes(
+    records: Sequence[Record], inventory: Inventory, cuts: Sequence[int] = (), kinds: Kinds | None = None
+) -> tuple[Change, ...]:
+    """Return every change at every vantage, in order of time. At the instants `cuts` another may begin.
+
+    `kinds`: those of the records, where they are at hand.
+    """
+    histories = gather(kinds or Kinds(records))
+    end_ns = max(map(attrgetter("t_ns"), records), default=0)
     found = [
         change
         for vantage in sorted(histories)
@@ -142,9 +149,12 @@ def _to_and_fro(number: int, slot: SlotHistory) -> list[_Sign]:
 
 def _path_to_and_fro(number: int, slot: SlotHistory) -> list[_Sign]:
     """One session's path led by a router, by another, and by the first again, more than once."""
-    found = []
+    found: list[_Sign] = []
     hops: defaultdict[tuple[str, int], list[tuple[int, str]]] = defaultdict(list)
+    traces = Counter(path.session for path in slot.paths)
     for path in slot.paths:
+        if traces[path.session] < 2 * RETURNS:
+            continue  # too few to lead there, away, back, away and back
         for ttl, hop in enumerate(path.hops, 1):
             seen = hops[path.session, ttl]
             if hop and not path.silent and (not seen or seen[-1][1] != hop):
@@ -201,12 +211,14 @@ def _gray(number: int, slot: SlotHistory, inventory: Inventory) -> list[_Sign]:
     """A silent session's packets reach the node that answered it before, and heartbeats are lost after that too."""
     found = []
     for path in slot.paths:
+        if not path.silent:
+            continue
         nodes, _ = shown(path, inventory)
         answered = next((stay.node for stay in reversed(slot.stays) if stay.since_ns <= path.t_ns), "")
         lost = any(
             gap.from_ns <= path.t_ns and (gap.until_ns is None or path.t_ns < gap.last_lost_ns) for gap in slot.outages
         )
-        if path.silent and lost and nodes == {answered}:
+        if lost and nodes == {answered}:
             dropped = any(drop.t_ns >= path.t_ns for drop in slot.drops if drop.session == path.session)
             found.append(_Sign(path.t_ns, number, nodes, (Name.GRAY,), survived=not dropped))
     return found

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from core.accounts import SOCKET_ENGINE, Account, State, fold
 from core.experiment import Experiment
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.outage import Interval, Merged, interval, merge
 from core.records import (
     Answer,
@@ -26,11 +28,9 @@ from core.records import (
     Record,
     Summary,
 )
-from core.ring_drops import doubtful, gaps, losses
+from core.ring_drops import Loss, doubtful, gaps, losses
 
 FRESH_NS = 2_500_000_000
-SOCKET_ENGINE = "socket"
-"""The engine whose sessions are the kernel's: it sees neither the data plane beneath retransmission nor any node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,12 @@ def _injected(steps: Sequence[FaultStep]) -> list[int]:
     return [began.get(step.fault) or step.planned_ns or step.t_ns for step in asked]
 
 
-def events(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> tuple[Event, ...]:
-    """Return the events of a run, in order of time; `records` are sorted by time."""
-    steps = [record for record in records if isinstance(record, FaultStep)]
+def events(
+    records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment], kinds: Kinds | None = None
+) -> tuple[Event, ...]:
+    """Return the events of a run, in order of time; `records` are sorted by time. `kinds`: of them, where at hand."""
+    kinds = kinds or Kinds(records)
+    steps = kinds.of(FaultStep)
     starts: list[tuple[int, Experiment, str, str, bool]] = []
     for experiment in experiments:
         mine = [step for step in steps if step.experiment == (experiment.reverts or experiment.name)]
@@ -141,12 +144,17 @@ def events(records: Sequence[Record], inventory: Inventory, experiments: Sequenc
             pair = experiment.reverts or experiment.name
             starts.append((reverting_ns, experiment, "failback", pair, seen >= wanted))
     starts.sort(key=lambda start: start[0])
-    end_ns = _end(records)
+    if not starts:
+        return ()
+    instants = [start[0] for start in starts]
+    spans = list(pairwise([*instants, _end(kinds, records)]))
+    by_vantage = _by_vantage(records)
+    seen_by = [_vantage(name, by_vantage[name], spans) for name in inventory.vantages]
     found = []
     for number, (at_ns, experiment, kind, pair, proven) in enumerate(starts):
-        until_ns = starts[number + 1][0] if number + 1 < len(starts) else end_ns
+        until_ns = spans[number][1]
         faults = tuple(dict.fromkeys(s.fault for s in steps if s.experiment == (experiment.reverts or experiment.name)))
-        outcomes = tuple(_vantage(records, name, at_ns, until_ns) for name in inventory.vantages)
+        outcomes = tuple(outcomes[number] for outcomes in seen_by)
         recoveries = [outcome.data_plane for outcome in outcomes if outcome.data_plane]
         first_ns = min((merged.first_recovery_ns - at_ns for merged in recoveries), default=None)
         full_ns = max((merged.last_recovery_ns - at_ns for merged in recoveries), default=None)
@@ -179,122 +187,62 @@ def _reverting_ns(steps: Sequence[FaultStep], experiment: Experiment) -> int:
     return min(together) if together else max((step.t_ns for step in found), default=0)
 
 
-def _end(records: Sequence[Record]) -> int:
-    """Return when observation ended: the end of the last phase of the runner, or the last record."""
-    phases = [record.t_ns for record in records if isinstance(record, ExperimentPhase)]
-    stops = [record.t_ns for record in records if isinstance(record, ProbeStopped)]
-    return (
-        min(stops, default=max([record.t_ns for record in records], default=0)) if stops or not phases else max(phases)
-    )
+def _end(kinds: Kinds, records: Sequence[Record]) -> int:
+    """Return when observation ended: when a probe stopped, or else the end of the runner's last phase, or the last."""
+    stops = [record.t_ns for record in kinds.of(ProbeStopped)]
+    phases = [record.t_ns for record in kinds.of(ExperimentPhase)]
+    return min(stops) if stops else max(phases) if phases else max((record.t_ns for record in records), default=0)
 
 
-@dataclass
-class _SlotView:
-    """A slot while its records are gone through."""
-
-    session: str = ""
-    answer: tuple[str, str, str] = ("", "", "")
-    alive: bool = False
-    silent_since_ns: int = 0
+_FOLDED = frozenset({Opened, Answer, Drop, OutageBegan, OutageEnded, Summary, ProbeStarted, ProbeHealth})
 
 
-class _VantageFold:
-    """Goes through one vantage's records in order of time; from `at_ns` on, what happens is the event's doing."""
-
-    def __init__(self, at_ns: int) -> None:
-        self._at_ns = at_ns
-        self._begun = False
-        self.slots: defaultdict[int, _SlotView] = defaultdict(_SlotView)
-        self.before: list[tuple[str, str, str]] = []
-        self.alive: set[str] = set()
-        self.dropped: set[str] = set()
-        self.causes: Counter[str] = Counter()
-        self.restarted = 0
-        self.kernel_dropped = 0
-        self.outages: list[OutageEnded] = []
-        self.summaries: list[int] = []
-        self.no_new_since_ns = 0
-        self.engine = ""
-
-    def take(self, record: Record) -> None:
-        """Take in the next record."""
-        if record.t_ns >= self._at_ns and not self._begun:
-            self._begun = True
-            living = [slot for slot in self.slots.values() if slot.alive]
-            self.before = [slot.answer for slot in living]
-            self.alive = {slot.session for slot in living}
-        match record:
-            case Opened() if not record.held_kernel:
-                slot = self.slots[record.slot]
-                slot.session, slot.alive = record.session, True
-                self.restarted += self._begun
-            case Answer():
-                self.slots[record.slot].answer = (record.site, record.node, record.nat_pool)
-            case Drop():
-                self._drop(record)
-            case OutageBegan() | OutageEnded():
-                self._outage(record)
-            case Summary():
-                self.summaries.append(record.t_ns)
-            case ProbeStarted() if not self._begun or record.engine == SOCKET_ENGINE:
-                self.engine = record.engine
-            case _:
-                pass
-
-    def _drop(self, record: Drop) -> None:
-        if record.held_kernel:
-            self.kernel_dropped += self._begun
-            return
-        slot = self.slots[record.slot]
-        slot.alive, slot.answer = False, ("", "", "")
-        if record.session in self.alive and record.session not in self.dropped:
-            self.dropped.add(record.session)
-            self.causes[record.cause] += 1
-
-    def _outage(self, record: OutageBegan | OutageEnded) -> None:
-        since_ns = 0 if isinstance(record, OutageEnded) else record.last_sent_ns
-        if record.clock is Clock.NEW_CONNECTIONS:
-            self.no_new_since_ns = since_ns
-        elif record.slot >= 0:
-            self.slots[record.slot].silent_since_ns = since_ns
-        if isinstance(record, OutageEnded) and self._begun and record.s_b_ns >= self._at_ns:
-            self.outages.append(record)
-
-
-def _vantage(records: Sequence[Record], name: str, at_ns: int, until_ns: int) -> VantageOutcome:
-    fold = _VantageFold(at_ns)
+def _by_vantage(records: Sequence[Record]) -> defaultdict[str, list[Record]]:
+    """Return each vantage's records that an event is made of, in order; one pass, however many events there are."""
+    found: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
-        if record.t_ns > until_ns:
-            break
-        if getattr(record, "vantage", None) == name:
-            fold.take(record)
-    slots, outages = fold.slots.values(), fold.outages
+        if type(record) in _FOLDED:
+            found[record.vantage].append(record)  # type: ignore[union-attr]
+    return found
+
+
+def _vantage(name: str, records: Sequence[Record], spans: Sequence[tuple[int, int]]) -> list[VantageOutcome]:
+    """Return what each event, from an instant to the next one's, was to a vantage; `records` are its own, in order."""
+    health = losses([record for record in records if isinstance(record, ProbeHealth)])
+    return [_outcome(name, account, state, span, health) for span, account, state in fold(records, spans)]
+
+
+def _outcome(
+    name: str, account: Account | None, state: State, span: tuple[int, int], health: Sequence[Loss]
+) -> VantageOutcome:
+    """Return what an event was to a vantage; no account where nothing was written in its time."""
+    at_ns, until_ns = span
+    if account is None:
+        account = Account(at_ns, State())
+        account.engine = state.engine
+    slots, outages = state.slots.values(), account.outages
     silent_since = [slot.silent_since_ns for slot in slots if slot.silent_since_ns]
-    lost = [
-        loss
-        for loss in losses([r for r in records if isinstance(r, ProbeHealth) and r.vantage == name])
-        if at_ns < loss.until_ns and loss.from_ns < until_ns
-    ]
-    doubts = doubtful(lost, gaps(outages, silent_since, until_ns))
+    lost = [loss for loss in health if at_ns < loss.until_ns and loss.from_ns < until_ns]
+    doubts = doubtful(lost, gaps(outages, silent_since, until_ns)) if lost else 0
     return VantageOutcome(
         vantage=name,
-        before=_who(fold.before),
+        before=_who(account.before),
         after=_who(slot.answer for slot in slots if slot.alive),
         data_plane=merge(outage for outage in outages if outage.clock is Clock.DATA_PLANE),
         new_connections=_worst(outages, Clock.NEW_CONNECTIONS),
         held_kernel=_worst(outages, Clock.HELD_KERNEL),
-        alive=len(fold.alive),
-        survived=len(fold.alive) - len(fold.dropped),
-        dropped=dict(sorted(fold.causes.items())),
-        restarted=fold.restarted,
+        alive=len(account.alive),
+        survived=len(account.alive) - len(account.drops),
+        dropped=dict(sorted(account.causes.items())),
+        restarted=account.restarted,
         alive_at_end=sum(slot.alive for slot in slots),
-        kernel_dropped=fold.kernel_dropped,
+        kernel_dropped=account.kernel_dropped,
         open_ns=max((until_ns - since_ns for since_ns in silent_since), default=0),
         self_inflicted=sum(outage.self_inflicted for outage in outages),
-        unknown=_unknown(fold.summaries, fold.alive, at_ns, until_ns) or _doubt(doubts),
+        unknown=_unknown(account.summaries, account.alive, at_ns, until_ns) or _doubt(doubts),
         ring_dropped=sum(loss.packets for loss in lost),
-        open_new_ns=until_ns - fold.no_new_since_ns if fold.no_new_since_ns else 0,
-        engine=fold.engine,
+        open_new_ns=until_ns - state.no_new_since_ns if state.no_new_since_ns else 0,
+        engine=account.engine,
         stall=_worst([outage for outage in outages if outage.same_session], Clock.DATA_PLANE),
     )
 

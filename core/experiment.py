@@ -86,6 +86,7 @@ class Experiment:
     abort: tuple[Abort, ...]
     source: str
     together: bool = False
+    slower_limit_s: float | None = None
 
     @property
     def method_s(self) -> float:

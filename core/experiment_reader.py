@@ -44,6 +44,8 @@ def read_experiment(
     together = reader.flag("together") if reader.has("together") else False
     expectations = _expectations(reader, inventory)
     abort = _abort(reader, inventory)
+    limit = EXPERIMENT["slower_limit_s"]
+    slower_limit_s = reader.number("slower_limit_s", *limit.range) if reader.has("slower_limit_s") else None
     complete = name is not None and title is not None and steady is not None
     if problems or not complete or hold_s is None or settle_s is None or lease_s is None:
         return None
@@ -63,6 +65,7 @@ def read_experiment(
         abort,
         problems.source,
         bool(together),
+        slower_limit_s,
     )
     if not past:
         _check_lease_lasts(reader, found, earlier)

@@ -6,14 +6,16 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.capture_records import CaptureGap
 from core.changes import changes
 from core.events import Event, VantageOutcome, events
 from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.names import Change
 from core.outage import Interval
-from core.records import Note, Outcome, ProbeHealth, Record, RunEnded
+from core.records import Note, OutageEnded, Outcome, ProbeHealth, Record, RunEnded
 from core.statistics import none_of, wilson
 from core.timing import timing
 from core.truth import Comparison, compare
@@ -42,7 +44,8 @@ class Judgement:
 class RunVerdict:
     """Everything that is said of a run. `changes`: those of who answers, whatever the experiments meant to do.
 
-    `reason_code` is `reason` for programs: held, broken, unknown, interrupted, captures_contradict, or the runner's.
+    `reason_code` is `reason` for programs: held, broken, unknown, interrupted, captures_contradict, or the runner's;
+    goes_on is said by who judges a run that is not over.
     """
 
     outcome: Outcome
@@ -74,22 +77,23 @@ NO_NODE = "the node is not seen: socket engine"
 
 def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]) -> RunVerdict:
     """Return the verdict of a run; `records` are sorted by time."""
-    found = events(records, inventory, experiments)
+    kinds = Kinds(records)
+    found = events(records, inventory, experiments, kinds)
     judgements = tuple(
         judgement
         for experiment in experiments
         for expectation in experiment.expectations
         for judgement in _judge(experiment, expectation, found)
     )
-    ended = next((record for record in reversed(records) if isinstance(record, RunEnded)), None)
-    captures = compare(records)
+    ended = next(reversed(kinds.of(RunEnded)), None)
+    captures = compare([*kinds.of(CaptureGap), *kinds.of(OutageEnded)])
     outcome, reason, code = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
-    notes = [f"{record.source}: {record.text}" for record in records if isinstance(record, Note)]
-    evidence = sum(isinstance(record, EvidenceWritten) for record in records)
+    notes = [f"{record.source}: {record.text}" for record in kinds.of(Note)]
+    evidence = len(kinds.of(EvidenceWritten))
     if evidence:
         notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
-    notes += timing([record for record in records if isinstance(record, ProbeHealth)])
-    recognised = changes(records, inventory, [event.at_ns for event in found])
+    notes += timing(kinds.of(ProbeHealth))
+    recognised = changes(records, inventory, [event.at_ns for event in found], kinds)
     return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised, code)
 
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from core.inventory import Inventory
 from core.names import SHOWN, TOGETHER_NS, Change, Name, bursts
-from core.records import DropCause
 from core.stays import History, SlotHistory, Stay
 
 SECOND_NS = 1_000_000_000
@@ -18,8 +18,7 @@ MANY = 5
 SITE_OR_POOL = "site or pool"
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A slot's answers came from elsewhere than before. `what`: node, site, pool, or site or pool.
 
     `back`: it went to where the slot was answered first of all.
@@ -47,14 +46,17 @@ class Move:
 def moves(slot: SlotHistory) -> list[Move]:
     """Return the moves of one slot, in order of time."""
     found = []
+    homes: dict[str, str] = {}
     for before, after in pairwise(slot.stays):
-        outage = slot.had_outage(before.since_ns, after.since_ns + SECOND_NS)
-        reset = any(
-            drop.cause is DropCause.RESET and before.since_ns <= drop.t_ns <= after.since_ns for drop in slot.drops
-        )
-        for what in _what(before, after):
-            home = next((place for stay in slot.stays if (place := _place(what, stay))), "")
-            back = _place(what, after) == home
+        differs = _what(before, after)
+        if not differs:
+            continue
+        outage = bool(slot.outages) and slot.had_outage(before.since_ns, after.since_ns + SECOND_NS)
+        reset = slot.was_reset(before.since_ns, after.since_ns)
+        for what in differs:
+            if what not in homes:
+                homes[what] = next((place for stay in slot.stays if (place := _place(what, stay))), "")
+            back = _place(what, after) == homes[what]
             found.append(Move(after.since_ns, what, before, after, back, outage, reset))
     return found
 
@@ -74,7 +76,7 @@ def _what(before: Stay, after: Stay) -> tuple[str, ...]:
 
 
 def _place(what: str, stay: Stay) -> str:
-    return {"node": stay.node, "site": stay.site}.get(what, stay.pool)
+    return stay.node if what == "node" else stay.site if what == "site" else stay.pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Scene:
 def named(scene: Scene, found: Sequence[Move]) -> list[Change]:
     """Return the changes that a vantage's moves are."""
     changes = []
-    together = bursts(found, scene.cuts, _moves_again)
+    together = bursts(found, scene.cuts, _MovesAgain())
     for number, burst in enumerate(together):
         next_ns = together[number + 1][0].t_ns if number + 1 < len(together) else scene.end_ns + TOGETHER_NS + 1
         end_ns = min([next_ns, *(cut_ns for cut_ns in scene.cuts if cut_ns > burst[-1].t_ns)])
@@ -125,9 +127,22 @@ def named(scene: Scene, found: Sequence[Move]) -> list[Change]:
     return changes
 
 
-def _moves_again(burst: Sequence[Move], move: Move) -> bool:
-    """A slot that goes on, or back, begins another change."""
-    return any(other.after.slot == move.after.slot and other.t_ns < move.t_ns for other in burst)
+class _MovesAgain:
+    """A slot that goes on, or back, begins another change: knows when each slot of a burst moved first."""
+
+    def __init__(self) -> None:
+        self._burst: Sequence[Move] = ()
+        self._first_ns: dict[int, int] = {}
+        self._known = 0
+
+    def __call__(self, burst: Sequence[Move], move: Move) -> bool:
+        """Whether the slot of `move` has moved in `burst` before; a burst grows, or another one is begun."""
+        if burst is not self._burst:
+            self._burst, self._first_ns, self._known = burst, {}, 0
+        for other in burst[self._known :]:
+            self._first_ns.setdefault(other.after.slot, other.t_ns)
+        self._known = len(burst)
+        return self._first_ns.get(move.after.slot, move.t_ns) < move.t_ns
 
 
 def _burst(scene: Scene, burst: Sequence[Move], end_ns: int) -> list[Change]:

@@ -6,6 +6,7 @@ Each name's signature, and what it cannot be told from: docs/recognising.md.
 from __future__ import annotations
 
 import enum
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -79,11 +80,14 @@ def _never(_: Sequence[Timed], __: Timed) -> bool:
 
 
 def bursts(timed: Sequence[T], cuts: Sequence[int], apart: Callable[[Sequence[T], T], bool] = _never) -> list[list[T]]:
-    """Return what belongs together: near in time, no cut between, and `apart(so far, next)` does not object."""
+    """Return what belongs together: near in time, no cut between, and `apart(so far, next)` does not object.
+
+    `cuts` are in order.
+    """
     found: list[list[T]] = []
     for item in sorted(timed, key=lambda item: item.t_ns):
         last_ns = found[-1][-1].t_ns if found else 0
-        cut = any(last_ns < cut_ns <= item.t_ns for cut_ns in cuts)
+        cut = bisect_right(cuts, last_ns) != bisect_right(cuts, item.t_ns)
         if found and not cut and item.t_ns - last_ns <= TOGETHER_NS and not apart(found[-1], item):
             found[-1].append(item)
         else:

@@ -218,6 +218,13 @@ EXPERIMENT = {
     "together": Key(Kind.FLAG, "its faults may be out while another run's are; without it, false", optional=True),
     "expectations": Key(Kind.SECTIONS, "what each vantage must see", keys=EXPECTATION),
     "abort": Key(Kind.SECTIONS, "when everything is reverted at once", keys=ABORT),
+    "slower_limit_s": Key(
+        Kind.NUMBER,
+        "how much slower than its baseline it may get, at most; without it, no limit",
+        0.001,
+        LONGEST_S,
+        optional=True,
+    ),
 }
 
 TIMINGS = ("cron", "once", "random")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import compress, pairwise
+from operator import attrgetter, eq, itemgetter, le
+from typing import NamedTuple, TypeVar
 
 from core.inventory import Inventory
+from core.kinds import Kinds
 from core.outage import SHORT_LIFE_NS
 from core.path_records import NodesSeen, PathTraced
 from core.records import (
@@ -15,19 +19,16 @@ from core.records import (
     Clock,
     Drop,
     DropCause,
-    Opened,
     OutageBegan,
     OutageEnded,
-    Record,
 )
 
 NO_POOL = "no pool"
 """Stands for the pool of an address that no pool of the inventory holds."""
-_ORDER = (OutageBegan, OutageEnded, Drop, Opened, Answer, PathTraced, NodesSeen)
+T = TypeVar("T", OutageBegan, OutageEnded, Drop, Answer, PathTraced, NodesSeen)
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(NamedTuple):
     """A slot was answered from one place from `since_ns` on; '' is not known. `site` is the node's where that is."""
 
     slot: int
@@ -47,28 +48,51 @@ class Outage:
     last_lost_ns: int
 
 
+_FOREVER_NS = 1 << 63
+
+
+def _until(gap: Outage) -> int:
+    return _FOREVER_NS if gap.until_ns is None else gap.until_ns
+
+
+_AT, _SINCE, _INSTANT = attrgetter("t_ns"), attrgetter("since_ns"), itemgetter(0)
+
+
 @dataclass
 class SlotHistory:
-    """What one slot has lived through, each list in order of time."""
+    """What one slot has lived through, each list in order of time; outages by their end, one that lasts is last."""
 
     stays: list[Stay] = field(default_factory=list)
     paths: list[PathTraced] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     open_since_ns: int | None = None
+    dropped_ns: dict[str, int] = field(default_factory=dict)
 
     def at(self, t_ns: int) -> Stay | None:
         """Return where the slot was answered from at `t_ns`; None where its session had been dropped by then."""
-        stay = next((stay for stay in reversed(self.stays) if stay.since_ns <= t_ns), None)
-        dropped = stay and any(drop.session == stay.session and drop.t_ns <= t_ns for drop in self.drops)
-        return None if dropped else stay
+        number = bisect_right(self.stays, t_ns, key=_SINCE)
+        if not number:
+            return None
+        stay = self.stays[number - 1]
+        dropped_ns = self.dropped_ns.get(stay.session)
+        return stay if dropped_ns is None or dropped_ns > t_ns else None
 
     def had_outage(self, after_ns: int, until_ns: int) -> bool:
         """Whether an outage ended, or still lasted, between two instants."""
-        return any(
-            gap.from_ns < until_ns and (gap.until_ns is None or after_ns < gap.until_ns <= until_ns)
-            for gap in self.outages
-        )
+        for gap in self.outages[bisect_right(self.outages, after_ns, key=_until) :]:
+            if gap.until_ns is not None and gap.until_ns > until_ns:
+                break
+            if gap.from_ns < until_ns:
+                return True
+        last = self.outages[-1] if self.outages else None
+        return last is not None and last.until_ns is None and last.from_ns < until_ns
+
+    def was_reset(self, from_ns: int, until_ns: int) -> bool:
+        """Whether a session was reset between two instants, both included."""
+        first = bisect_left(self.drops, from_ns, key=_AT)
+        last = bisect_right(self.drops, until_ns, key=_AT)
+        return any(drop.cause is DropCause.RESET for drop in self.drops[first:last])
 
 
 @dataclass
@@ -80,7 +104,9 @@ class History:
 
     def saw(self, nodes: frozenset[str], after_ns: int, until_ns: int) -> bool:
         """Whether a path trace of an answered session has shown one of `nodes` after one instant, before another."""
-        return any(after_ns < t_ns < until_ns and nodes & counts.keys() for t_ns, counts in self.seen)
+        first = bisect_right(self.seen, after_ns, key=_INSTANT)
+        last = bisect_left(self.seen, until_ns, key=_INSTANT)
+        return any(nodes & counts.keys() for _, counts in self.seen[first:last])
 
 
 def lasting(slot: SlotHistory, end_ns: int) -> Iterator[tuple[Stay, int]]:
@@ -91,53 +117,76 @@ def lasting(slot: SlotHistory, end_ns: int) -> Iterator[tuple[Stay, int]]:
         yield stay, min([until_ns, *dropped])
 
 
-def gather(records: Sequence[Record]) -> dict[str, History]:
-    """Return the history of each vantage. The order of `records` does not matter, nor that of equal instants."""
-    found: dict[str, History] = {}
-    mine = [record for record in records if isinstance(record, _ORDER)]
-    for record in sorted(mine, key=lambda record: (record.t_ns, _ORDER.index(type(record)), repr(record))):
-        history = found.setdefault(record.vantage, History())
-        if isinstance(record, NodesSeen):
-            history.seen.append((record.t_ns, dict(record.nodes)))
-        elif record.slot >= 0 and not getattr(record, "held_kernel", False):
-            _take(history.slots[record.slot], record)
+def gather(kinds: Kinds) -> dict[str, History]:
+    """Return the history of each vantage. The order of the records does not matter, nor that of equal instants."""
+    found: defaultdict[str, History] = defaultdict(History)
+    for answer in _in_order(kinds.of(Answer)):
+        if answer.slot >= 0:
+            _stay(found[answer.vantage].slots[answer.slot].stays, answer)
+    for path in _in_order(kinds.of(PathTraced)):
+        if path.slot >= 0:
+            found[path.vantage].slots[path.slot].paths.append(path)
+    for drop in _in_order(kinds.of(Drop)):
+        if drop.slot >= 0 and not drop.held_kernel:
+            slot = found[drop.vantage].slots[drop.slot]
+            slot.drops.append(drop)
+            slot.dropped_ns.setdefault(drop.session, drop.t_ns)
+    for seen in _in_order(kinds.of(NodesSeen)):
+        found[seen.vantage].seen.append((seen.t_ns, dict(seen.nodes)))
+    for outage in _outages(kinds):
+        _outage(found[outage.vantage].slots[outage.slot], outage)
     for history in found.values():
+        history.slots = defaultdict(SlotHistory, sorted(history.slots.items()))
         for slot in history.slots.values():
+            slot.outages.sort(key=_until)
             if slot.open_since_ns is not None:
                 slot.outages.append(Outage(slot.open_since_ns, None, slot.open_since_ns))
-    return found
+    return dict(found)
 
 
-def _take(slot: SlotHistory, record: Opened | Answer | PathTraced | OutageBegan | OutageEnded | Drop) -> None:
-    match record:
-        case Answer():
-            _stay(slot, record)
-        case PathTraced():
-            slot.paths.append(record)
-        case Drop():
-            slot.drops.append(record)
-        case OutageBegan() if record.clock is Clock.DATA_PLANE:
-            slot.open_since_ns = record.last_sent_ns
-        case OutageEnded() if record.clock is Clock.DATA_PLANE:
-            slot.open_since_ns = None
-            if not record.self_inflicted:
-                slot.outages.append(Outage(record.s_a_ns, record.r_b_ns, record.s_b1_ns))
-        case _:
-            pass
+def _in_order(told: Sequence[T]) -> Sequence[T]:
+    """Return records of one kind by instant; those of one slot and instant, which are rare, by what they say."""
+    instants = [record.t_ns for record in told]
+    if not all(map(le, instants, instants[1:])):
+        told = sorted(told, key=_AT)
+        instants.sort()
+    equal = list(compress(range(len(instants)), map(eq, instants, instants[1:])))
+    shared = {number + more for number in equal for more in (0, 1)}
+    if len({(told[at].vantage, getattr(told[at], "slot", 0), instants[at]) for at in shared}) == len(shared):
+        return told
+    return sorted(told, key=lambda record: (record.t_ns, repr(record)))
 
 
-def _stay(slot: SlotHistory, answer: Answer) -> None:
+def _outages(kinds: Kinds) -> list[OutageBegan | OutageEnded]:
+    """Return begins and ends of data-plane outages by instant; what begins at the instant of an end comes first."""
+    both: list[OutageBegan | OutageEnded] = [
+        *_in_order(kinds.of(OutageBegan)),
+        *_in_order(kinds.of(OutageEnded)),
+    ]
+    mine = [outage for outage in both if outage.clock is Clock.DATA_PLANE and outage.slot >= 0]
+    return sorted(mine, key=attrgetter("t_ns"))
+
+
+def _outage(slot: SlotHistory, outage: OutageBegan | OutageEnded) -> None:
+    if isinstance(outage, OutageBegan):
+        slot.open_since_ns = outage.last_sent_ns
+        return
+    slot.open_since_ns = None
+    if not outage.self_inflicted:
+        slot.outages.append(Outage(outage.s_a_ns, outage.r_b_ns, outage.s_b1_ns))
+
+
+def _stay(stays: list[Stay], answer: Answer) -> None:
     """Begin a stay, or complete the last one: what becomes known of the same session's same pool is no change."""
     pool = answer.nat_pool or (NO_POOL if answer.nat_address else "")
-    new = Stay(answer.slot, answer.session, answer.site, answer.node, pool, answer.t_ns)
-    last = slot.stays[-1] if slot.stays else None
-    if last is not None and last.session == new.session:
-        if (last.site, last.node, last.pool) == (new.site, new.node, new.pool):
+    since_ns = answer.t_ns
+    if stays and stays[-1].session == answer.session:
+        last = stays[-1]
+        if last.node == answer.node and last.pool == pool and last.site == answer.site:
             return
-        if last.node in ("", new.node) and last.pool in ("", new.pool):
-            slot.stays[-1] = Stay(new.slot, new.session, new.site, new.node, new.pool, last.since_ns)
-            return
-    slot.stays.append(new)
+        if last.node in ("", answer.node) and last.pool in ("", pool):
+            since_ns = stays.pop().since_ns
+    stays.append(Stay(answer.slot, answer.session, answer.site, answer.node, pool, since_ns))
 
 
 def returns(stays: Sequence[Stay]) -> dict[str, list[int]]:

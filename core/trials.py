@@ -113,7 +113,7 @@ def _worst_s(
 
 
 def _data_plane(event: Event, upper: bool) -> float | None:
-    if any(outcome.open_ns for outcome in event.vantages):
+    if any(outcome.open_ns for outcome in event.vantages if outcome.measures_data_plane):
         return None  # it is not over
     return _worst_s(event, _has_data_plane, lambda o: o.data_plane.worst if o.data_plane else None, upper)
 

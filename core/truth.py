@@ -50,6 +50,8 @@ def captured(
 def compare(records: Sequence[Record]) -> tuple[Comparison, ...]:
     """Return each outage that a capture was read for beside what the capture shows."""
     gaps = {(gap.vantage, gap.slot, gap.s_a_ns): gap.captured_ns for gap in records if isinstance(gap, CaptureGap)}
+    if not gaps:
+        return ()
     return tuple(
         Comparison(outage.vantage, outage.slot, interval(outage), None if gap_ns < 0 else gap_ns)
         for outage in records

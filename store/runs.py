@@ -11,7 +11,8 @@ from pathlib import Path
 
 from core.errors import CallError
 from core.records import Record, RunEnded, RunStarted
-from store.journal import JournalError, read_journal
+from store.journal import JournalError, last_second_ns, read_journal, read_seconds
+from store.seconds import Second
 
 CONTROLLER = "controller"
 
@@ -41,6 +42,11 @@ class RunDirectory:
         """Return where the journal of the process `owner` is."""
         return self.path / f"{owner}.db"
 
+    @property
+    def bytes(self) -> int:
+        """How large its journals are."""
+        return sum(path.stat().st_size for path in self.path.glob("*.db"))
+
     def read_new(self, may_be_young: bool = True) -> list[Record]:
         """Return the records since the last call, of all journals, in order of time; new journals are noticed.
 
@@ -57,6 +63,17 @@ class RunDirectory:
                 continue
             records += new
         return sorted(records, key=lambda record: record.t_ns)
+
+    def last_seconds(self, length_s: float) -> list[Second]:
+        """Return the seconds of all vantages from `length_s` before the last one on. Raises JournalError."""
+        paths = sorted(self.path.glob("*.db"))
+        last_ns = max((last_second_ns(path) for path in paths), default=0)
+        since_ns = last_ns - round(length_s * 1e9)
+        return [second for path in paths for second in read_seconds(path, since_ns)]
+
+    def is_written(self) -> bool:
+        """Whether a journal of the run has just been written and is not closed: somebody is at it."""
+        return any(_is_young(path) for path in self.path.glob("*.db-wal"))
 
     def read_all(self) -> list[Record]:
         """Return all records of the run, in order of time. Raises JournalError when one of its journals is damaged."""

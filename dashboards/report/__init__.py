@@ -1,1 +1,1 @@
-"""The report of a run: table and verdict for a terminal, Markdown for a file, one JSON document for programs."""
+"""The report of a run: table and verdict for a terminal, Markdown, one HTML page, one JSON document for programs."""

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import CallError
-from core.records import FaultPhase, FaultStep, Heartbeats, Note, Outcome, Record, RunEnded, RunStarted
-from store.journal import JournalError, JournalWriter, read_journal
+from core.records import FaultPhase, FaultStep, Heartbeats, Note, Outcome, Record, RunEnded, RunStarted, Summary
+from store.journal import JournalError, JournalWriter, last_second_ns, read_journal, read_kind, read_seconds
 from store.runs import RunDirectory, find_run, list_runs
+from store.seconds import second_of
 
 WRITER = """
 import sys, time
@@ -112,7 +113,7 @@ def test_a_record_that_makes_no_sense_is_told(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.db") as connection:
         connection.execute("INSERT INTO records VALUES (1, 1, 'Drop', '', '{\"cause\": \"gremlins\"}')")
     connection.close()
-    with pytest.raises(JournalError, match="kind 'Drop' cannot be read"):
+    with pytest.raises(JournalError, match=r"kind 'Drop' cannot be read: .*If it is damaged, move it out of the run's"):
         read_journal(tmp_path / "a.db")
 
 
@@ -134,3 +135,59 @@ def test_runs_are_listed_found_and_merged(home: Path) -> None:
     assert find_run(run.run).path == run.path == home / "runs" / run.run
     with pytest.raises(CallError, match="not found"):
         find_run("nonsense")
+
+
+def second(t_ns: int, node: str = "ace1") -> Summary:
+    return Summary(t_ns, "c1", "dc1", node, "N1", 2, 20, 19, 0, 0, 200_000, 600_000, (0, 20))
+
+
+def test_seconds_are_there_in_columns_too(tmp_path: Path) -> None:
+    path = tmp_path / "c1.db"
+    journal = JournalWriter(path, "c1")
+    for record in (second(3), second(1), second(2, "ace2"), second(2), Note(9, "c1", "x")):
+        journal.append(record)
+    journal.sync()
+    expected = [second_of(each) for each in (second(2), second(2, "ace2"), second(3))]
+    assert read_seconds(path, 2) == expected
+    assert last_second_ns(path) == 3
+    assert RunDirectory(tmp_path).last_seconds(1e-9) == expected
+    journal.close()
+    assert read_seconds(path, 2) == expected
+    with sqlite3.connect(path) as connection:  # a journal of before there was the table
+        connection.execute("DROP TABLE seconds")
+    connection.close()
+    assert read_seconds(path, 2) == expected
+    assert last_second_ns(path) == 3
+
+
+def test_one_kind_is_read_alone(tmp_path: Path) -> None:
+    journal = JournalWriter(tmp_path / "a.db", "test")
+    for record in (Note(1, "a", "x"), second(2), Note(3, "a", "y")):
+        journal.append(record)
+    journal.close()
+    assert read_kind(tmp_path / "a.db", Note) == [Note(1, "a", "x"), Note(3, "a", "y")]
+    assert read_kind(tmp_path / "a.db", RunEnded) == []
+    with pytest.raises(JournalError, match="no such journal"):
+        read_kind(tmp_path / "none.db", Note)
+
+
+def test_what_an_older_or_newer_version_wrote_is_read(tmp_path: Path) -> None:
+    JournalWriter(tmp_path / "a.db", "test").close()
+    bodies = ['{"t_ns":1,"source":"a","text":"x","mood":"new"}', '{"t_ns":2,"source":"a","text":"y"}']
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.executemany("INSERT INTO records VALUES (NULL, 1, 'Note', '', ?)", [(body,) for body in bodies])
+    connection.close()
+    assert read_journal(tmp_path / "a.db")[0] == [Note(1, "a", "x"), Note(2, "a", "y")]
+
+
+def test_whether_a_run_is_written_is_seen(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    journal = JournalWriter(run.journal_path("controller"), "controller")
+    journal.append(Note(1, "a", "x"))
+    journal.sync()
+    assert run.is_written()
+    wal = tmp_path / "controller.db-wal"
+    os.utime(wal, (1, 1))  # as a kill -9 long ago leaves it
+    assert not run.is_written()
+    journal.close()
+    assert not run.is_written()
