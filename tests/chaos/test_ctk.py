@@ -1,0 +1,429 @@
+"""The extension of Chaos Toolkit, by the real `chaos run`, `chaos validate` and `chaos discover`."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.ctk.activity import ActivityError
+from chaos.ctk.outages import worst_ms
+from chaos.ctk.vantages import answering
+from core.errors import CallError
+from core.loader import load_inventory
+from lab.client import Lab, environment
+from store.runs import list_runs
+from tests.chaos.toolkit import COMMAND, Toolkit, action, probe, toolkit, wait_s
+from tests.probe.conftest import INVENTORY as HERE
+from tests.probe.conftest import Network, network
+from tests.waiting import wait_for
+
+__all__ = ["network", "toolkit"]  # the fixtures
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "chaos-toolkit.md"
+REVERT = action("revert_fault", name="left")
+LONG_S = 40.0
+
+
+def documented() -> list[str]:
+    return re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def test_a_fault_is_out_during_the_method_and_gone_after_the_rollback(toolkit: Toolkit) -> None:
+    hypothesis = {"title": "h", "probes": [probe("sites_announcing", [["dc1", "dc2"]], inventory=inventory(toolkit))]}
+    method = [toolkit.inject(), probe("faults_out"), toolkit.inject("right"), probe("faults_out")]
+    rollbacks = [action("revert_fault", name="right"), REVERT, REVERT]
+    done = toolkit.run(method, rollbacks, **{"steady-state-hypothesis": hypothesis})
+    assert (done.code, done.body["status"], done.body["deviated"]) == (0, "completed", False), done.said
+    assert [status for _, status in [*done.of(), *done.of("rollbacks")]] == ["succeeded"] * 7
+    assert (done.output(1), done.output(3)) == (1, 2)
+    given = done.output(0)
+    assert (given["fault"], given["driver"], given["target"]) == ("left", "link", "box")
+    assert given["began_ns"] <= given["ended_ns"]
+    assert given["seen"].startswith("flags of left")
+    assert given["run"] == done.output(2)["run"], "faults of one `chaos run` may be out beside each other"
+    assert [done.output(number, "rollbacks")["reverted"] for number in range(3)] == [True, True, False]
+    assert toolkit.nothing_left()
+
+
+def inventory(toolkit: Toolkit) -> str:
+    return str(toolkit.place / "inventory.yaml")
+
+
+def test_without_a_rollback_it_goes_as_chaos_ends(toolkit: Toolkit) -> None:
+    done = toolkit.run([toolkit.inject(), probe("faults_out")])
+    assert (done.code, done.output(1)) == (0, 1)
+    wait_for(toolkit.nothing_left, 2)
+
+
+def test_skipped_rollbacks_leave_nothing(toolkit: Toolkit) -> None:
+    experiment = toolkit.file([toolkit.inject(), probe("faults_out")], [REVERT])
+    done = toolkit.end(toolkit.begin(experiment, "--rollback-strategy", "never"), experiment)
+    assert done.of() == [("inject_fault", "succeeded"), ("faults_out", "succeeded")]
+    assert done.body["rollbacks"] == []
+    wait_for(toolkit.nothing_left, 2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_killed_in_the_method_it_is_gone_in_2_s(toolkit: Toolkit, number: signal.Signals) -> None:
+    experiment = toolkit.file([toolkit.inject(), wait_s(LONG_S)], [REVERT])
+    process = toolkit.begin(experiment)
+    wait_for(toolkit.left_is_down)
+    process.send_signal(number)
+    began_s = time.monotonic()
+    assert toolkit.end(process, experiment).code == -number
+    wait_for(toolkit.nothing_left, 2)
+    assert time.monotonic() - began_s < 2
+
+
+def test_sigterm_in_the_method_reverts(toolkit: Toolkit) -> None:
+    experiment = toolkit.file([toolkit.inject(), wait_s(LONG_S), toolkit.inject("right")], [REVERT])
+    process = toolkit.begin(experiment)
+    wait_for(toolkit.left_is_down)
+    process.terminate()
+    toolkit.end(process, experiment)
+    wait_for(toolkit.nothing_left, 2)
+
+
+def test_sigterm_in_an_action_of_ours_ends_the_run(toolkit: Toolkit) -> None:
+    """SIGTERM comes while the guard looks at the sites, which takes long; the next fault must not be asked for."""
+    text = (toolkit.place / "inventory.yaml").read_text()
+    slow = f"/bin/sh, -c, 'touch {toolkit.place}/looking; sleep 3; echo announced'"
+    (toolkit.place / "inventory.yaml").write_text(text.replace(f"cat, {toolkit.place}/dc2", slow))
+    experiment = toolkit.file([toolkit.inject(), toolkit.inject("right")], [REVERT])
+    process = toolkit.begin(experiment)
+    wait_for((toolkit.place / "looking").exists)
+    process.terminate()
+    done = toolkit.end(process, experiment)
+    assert (done.code, done.body["status"]) == (1, "interrupted"), done.said
+    assert [name for name, status in done.of() if status == "succeeded"] == []
+    assert len(done.of()) <= 1
+    wait_for(toolkit.nothing_left, 5)
+
+
+def test_the_lease_is_over_before_the_rollback_and_the_journal_says_so(toolkit: Toolkit) -> None:
+    done = toolkit.run([toolkit.inject(lease_s=1), wait_s(1.5), probe("faults_out")], [REVERT])
+    assert done.output(2) == 0
+    assert done.of("rollbacks") == [("revert_fault", "failed")]
+    assert "reverted before it was asked for: its lease was over [lease_over]" in done.why(0, "rollbacks")
+
+
+def test_the_last_announcer_is_refused_and_nothing_is_touched(toolkit: Toolkit) -> None:
+    (toolkit.place / "dc2").write_text("nothing\n")
+    done = toolkit.run([toolkit.inject(), probe("faults_out"), probe("sites_announcing", inventory=inventory(toolkit))])
+    assert (done.code, done.of()[0]) == (0, ("inject_fault", "failed")), "0 does not mean that a fault was injected"
+    assert "ActivityFailed: no site would announce vip (dc1: taken by a fault; dc2: its route is" in done.why(0)
+    assert done.why(0).rstrip().endswith("[last_announcer]")
+    assert (done.output(1), done.output(2)) == (0, ["dc1"])
+    assert toolkit.nothing_left()
+
+
+def test_a_cap_of_the_guard_is_held(toolkit: Toolkit) -> None:
+    caps = toolkit.place / "caps.yaml"
+    caps.write_text("concurrent_faults: 1\nlease_s: 100\n")
+    guard = toolkit.start(sys.executable, "-m", "cli", "guard", "--caps", str(caps))
+    wait_for((toolkit.run_directory / "guard.sock").exists)
+    done = toolkit.run([toolkit.inject(lease_s=101), toolkit.inject(), toolkit.inject("right")], [REVERT])
+    assert [status for _, status in done.of()] == ["failed", "succeeded", "failed"]
+    assert "[lease_too_long]" in done.why(0)
+    assert "2 faults would be out, the guard allows 1 [too_many_faults]" in done.why(2)
+    assert toolkit.nothing_left()
+    guard.terminate()
+
+
+def test_a_fault_that_is_there_already_is_not_taken_for_ours(toolkit: Toolkit) -> None:
+    subprocess.run(["ip", "-n", toolkit.host.target, "link", "set", "left", "down"], check=True)
+    done = toolkit.run([toolkit.inject()], [REVERT])
+    assert "[foreign_state]" in done.why(0)
+    assert done.output(0, "rollbacks")["reverted"] is False
+    assert toolkit.left_is_down()
+    subprocess.run(["ip", "-n", toolkit.host.target, "link", "set", "left", "up"], check=True)
+
+
+def test_the_kill_switch_reverts_and_blocks(toolkit: Toolkit) -> None:
+    method = [toolkit.inject(), action("stop", reason="real outage"), probe("faults_out"), toolkit.inject("right")]
+    done = toolkit.run(method, [REVERT])
+    assert [status for _, status in done.of()] == ["succeeded", "succeeded", "succeeded", "failed"]
+    assert done.output(2) == 0
+    assert "the kill switch is on: real outage; `vipchaos resume` allows new faults [kill_switch]" in done.why(3)
+    assert "the kill switch was used (real outage) [lease_over]" in done.why(0, "rollbacks")
+    assert toolkit.nothing_left()
+
+
+def test_outside_the_windows_of_the_inventory_it_is_refused(toolkit: Toolkit) -> None:
+    path = toolkit.place / "inventory.yaml"
+    frozen = "{name: holidays, time_zone: UTC, from: '2000-01-01', to: '2100-12-31'}"
+    path.write_text(f"{path.read_text()}rails: {{freezes: [{frozen}]}}\n")
+    done = toolkit.run([toolkit.inject()])
+    assert "holidays" in done.why(0)
+    assert done.why(0).rstrip().endswith("[freeze]")
+    assert toolkit.nothing_left()
+
+
+def test_one_that_is_not_proven_is_taken_back(toolkit: Toolkit) -> None:
+    mark = toolkit.place / "mark"
+    arguments = {
+        "inject": ["/usr/bin/touch", str(mark)],
+        "prove": ["/usr/bin/test", "-e", str(toolkit.place / "another")],
+        "revert": ["/bin/rm", "-f", str(mark)],
+    }
+    done = toolkit.run([toolkit.inject(driver="command", arguments=arguments), probe("faults_out")], [REVERT])
+    assert "left is not proven injected" in done.why(0)
+    assert "[not_proven]" in done.why(0)
+    assert done.output(1) == 0
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"arguments": {"interfaces": "left"}}, "arguments.interfaces: unknown key (did you mean interface?)"),
+        ({"arguments": {}}, "arguments: is empty"),
+        ({"arguments": ["left"]}, "inject_fault: arguments is ['left'], allowed: a mapping"),
+        ({"arguments": {"interface": "left; reboot"}}, "arguments.interface: is 'left; reboot'"),
+        ({"driver": "lnik"}, "driver: is 'lnik', no driver, allowed: one of ace, bird"),
+        ({"target": "here"}, "target: here may not be touched, allowed: allowed_targets of the inventory: box"),
+        ({"takes": ["dc9"]}, "takes: dc9 is no node and no site"),
+        ({"takes": ["dc1", "dc1"]}, "a second time"),
+        ({"takes": "dc1"}, "inject_fault: takes is 'dc1', allowed: a list of text"),
+        ({"lease_s": 0.5}, "lease_s: is '0.5', allowed: a number from 1 to"),
+        ({"lease_s": "60"}, "inject_fault: lease_s is '60', allowed: a number"),
+        ({"lease_s": True}, "inject_fault: lease_s is True, allowed: a number"),
+        ({"name": "a b"}, "name: is 'a b', allowed: a name of letters"),
+        ({"name": ""}, "inject_fault: name is '', allowed: text that is not empty"),
+        ({"inventory": "/nowhere.yaml"}, "/nowhere.yaml:1: (file): cannot be read"),
+    ],
+)
+def test_bad_arguments_are_refused(toolkit: Toolkit, others: dict[str, Any], words: str) -> None:
+    done = toolkit.run([toolkit.inject(**others)])
+    assert done.of() == [("inject_fault", "failed")]
+    assert words in done.why(0)
+    assert not list(toolkit.run_directory.glob("*")), "no guard was asked"
+
+
+def test_two_of_one_name_are_refused_and_another_inventory_names_its_vantages(toolkit: Toolkit) -> None:
+    method = [
+        toolkit.inject(),
+        toolkit.inject("right", name="left"),
+        probe("answered_by", inventory=inventory(toolkit), vantage="v9"),
+    ]
+    done = toolkit.run(method, [REVERT])
+    assert "left: a fault of this name is out already [same_name]" in done.why(1)
+    assert "vantage 'v9' is not in the inventory; it has v1" in done.why(2)
+    assert toolkit.nothing_left()
+
+
+def test_discover_lists_every_activity_with_typed_arguments(toolkit: Toolkit) -> None:
+    path = toolkit.place / "discovered.json"
+    argv = [*COMMAND, "discover", "--no-install", "--discovery-path", str(path), "chaostoolkit-vipchaos"]
+    subprocess.run(argv, check=True, capture_output=True, cwd=toolkit.place)
+    found = json.loads(path.read_text())
+    assert found["extension"]["name"] == "chaostoolkit-vipchaos"
+    listed = {(each["type"], each["name"]) for each in found["activities"]}
+    assert listed == {
+        *(("action", name) for name in ("inject_fault", "revert_fault", "run_experiments", "stop")),
+        *(("probe", name) for name in ("answered_by", "faults_out", "outcome", "sites_announcing", "worst_outage_ms")),
+    }
+    types = {
+        (each["name"], argument["name"]): argument["type"]
+        for each in found["activities"]
+        for argument in each["arguments"]
+    }
+    assert "object" not in types.values()
+    assert types["inject_fault", "takes"] == "list"
+    assert types["inject_fault", "arguments"] == "mapping"
+    assert types["inject_fault", "lease_s"] == "number"
+    assert all(each["doc"] and each["return_type"] != "object" for each in found["activities"])
+    page = PAGE.read_text()
+    assert all(f"| `{name}` |" in page for _, name in listed), "docs/chaos-toolkit.md names each"
+
+
+def test_the_documented_experiments_are_valid(toolkit: Toolkit) -> None:
+    for number, text in enumerate(documented()):
+        path = toolkit.place / f"documented-{number}.json"
+        path.write_text(text)
+        subprocess.run([*COMMAND, "validate", str(path)], check=True, capture_output=True, cwd=ROOT)
+    assert len(documented()) == 2
+
+
+def in_lab(lab: Lab, place: Path, text: str) -> tuple[int, dict[str, Any], str]:
+    path, journal = place / "experiment.json", place / "journal.json"
+    path.write_text(text)
+    argv = lab.enter_argv("r1", [*COMMAND, "run", "--journal-path", str(journal), str(path)])
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, env=environment(), timeout=200)
+    assert journal.exists(), done.stdout + done.stderr
+    return done.returncode, json.loads(journal.read_text()), done.stdout + done.stderr
+
+
+def test_the_documented_experiment_on_the_lab(lab: Lab, inside: Callable[..., str], tmp_path: Path) -> None:
+    code, journal, said = in_lab(lab, tmp_path, documented()[0])
+    assert (code, journal["status"], journal["deviated"]) == (0, "completed", False), said
+    assert [run["status"] for run in [*journal["run"], *journal["rollbacks"]]] == ["succeeded"] * 4, said
+    states = journal["steady_states"]
+    assert [states[when]["probes"][0]["output"] for when in ("before", "after")] == ["dc1", "dc2"]
+    assert [run["output"] for run in journal["run"][1:]] == [["dc2"], "dc2"]
+    assert journal["rollbacks"][0]["output"]["reverted"] is True
+    assert "203.0.113.10/32" in inside("r1", "birdc", "-s", "/run/bird/r1.ctl", "show", "route", "protocol", "rhi")
+
+
+EXPERIMENT = """
+name: gap
+title: the node drops everything for a second
+steady_state: {answered_by: {v1: here}, for_s: 1, timeout_s: 30}
+faults:
+  - name: drop
+    driver: nft
+    target: node
+    takes: []
+    arguments: {action: drop, hook: forward, protocol: tcp}
+hold_s: 1
+lease_s: 30
+settle_s: 1
+expectations: [{vantages: [v1], site: here, outage_upper_s: UPPER}]
+abort: [{vantages: [v1], outage_s: 20}]
+"""
+
+
+def test_a_run_and_what_it_measured(network: Network, toolkit: Toolkit) -> None:
+    """The same run twice: once what is expected is possible, once it is not."""
+    path = vantage_file(network, toolkit.place)
+    node = f"hosts:\n  node: {{transport: netns, target: {network.node}}}\n"
+    path.write_text(path.read_text().replace("hosts:\n", node) + "allowed_targets: [node]\n")
+    ours = [toolkit.place / "possible.yaml", toolkit.place / "impossible.yaml"]
+    for file, upper_s in zip(ours, ("10", "0.01"), strict=True):
+        file.write_text(EXPERIMENT.replace("UPPER", upper_s))
+    hypothesis = {
+        "title": "the last run",
+        "probes": [
+            probe("outcome", "PASSED", run="last"),
+            probe("worst_outage_ms", [900, 10_000], run="last", experiment="gap"),
+        ],
+    }
+    others: dict[str, Any] = {
+        "steady-state-hypothesis": hypothesis,
+        "runtime": {"hypothesis": {"strategy": "after-method-only"}},
+    }
+    runs = [action("run_experiments", inventory=str(path), experiments=[str(file)]) for file in ours]
+    done = toolkit.run(runs[:1], **others)
+    assert (done.code, done.body["deviated"]) == (0, False), done.said
+    assert done.output(0)["outcome"] == "PASSED"
+    done = toolkit.run(runs[1:], **others)
+    assert (done.code, done.body["deviated"]) == (1, True), done.said
+    assert re.search(r"ActivityFailed: FAILED: .* \[broken\] \(run \S+-ctk-\S+\)", done.why(0)), done.why(0)
+
+
+def test_a_run_of_ours_ends_and_reverts_when_chaos_is_killed(network: Network, toolkit: Toolkit) -> None:
+    path = vantage_file(network, toolkit.place)
+    node = f"hosts:\n  node: {{transport: netns, target: {network.node}}}\n"
+    path.write_text(path.read_text().replace("hosts:\n", node) + "allowed_targets: [node]\n")
+    ours = toolkit.place / "long.yaml"
+    ours.write_text(EXPERIMENT.replace("UPPER", "10").replace("hold_s: 1", "hold_s: 15"))
+    experiment = toolkit.file([action("run_experiments", inventory=str(path), experiments=[str(ours)])])
+    process = toolkit.begin(experiment)
+    wait_for(lambda: "vipchaos_fault" in network.run(network.node, "nft", "list", "tables"), 60)
+    process.kill()
+    wait_for(lambda: network.run(network.node, "nft", "list", "tables") == "", 10)
+    wait_for(lambda: not list(toolkit.run_directory.glob("leases/*.json")))
+    wait_for(lambda: [entry.outcome for entry in list_runs()] == ["ABORTED"], 60)
+
+
+def test_a_run_that_cannot_begin_fails_the_activity(toolkit: Toolkit) -> None:
+    bad = toolkit.place / "bad.yaml"
+    bad.write_text("name: x\n")
+    method = [action("run_experiments", inventory=inventory(toolkit), experiments=[str(bad)])]
+    method += [probe("outcome", run="20000101"), probe("worst_outage_ms", run="last", experiment="x")]
+    done = toolkit.run(method)
+    assert [status for _, status in done.of()] == ["failed"] * 3
+    assert "exit code 4" in done.why(0)
+    assert f"{bad}:1: title: is missing" in done.why(0)
+    assert "no outcome of run '20000101': error: run '20000101': not found" in done.why(1)
+
+
+def vantage_file(network: Network, place: Path) -> Path:
+    path = place / "vantage.yaml"
+    path.write_text(HERE.replace("{transport: local}", f"{{transport: netns, target: {network.client}}}"))
+    return path
+
+
+def test_who_answers_a_vantage_and_that_nobody_does(network: Network, tmp_path: Path) -> None:
+    path = vantage_file(network, tmp_path)
+    found = load_inventory(path)
+    assert answering(path, found, ["v1"], 1) == {"v1": {"here"}}
+    network.drop("tcp dport 7000")
+    assert answering(path, found, ["v1"], 1) == {"v1": set()}
+
+
+def test_an_agent_that_cannot_run_is_no_answer(network: Network, tmp_path: Path) -> None:
+    path = vantage_file(network, tmp_path)
+    found = load_inventory(path)
+    path.unlink()
+    with pytest.raises(ActivityError, match=r"the agent at v1 ended with exit code 4: .*cannot be read"):
+        answering(path, found, ["v1"], 1)
+    with pytest.raises(CallError, match="seconds is 0, allowed: a number from 1 to 3600"):
+        answering(path, found, ["v1"], 0)
+
+
+def test_faults_at_sites_without_a_look_count_who_answers(network: Network, toolkit: Toolkit) -> None:
+    """The one site of this inventory answers: a fault that takes nothing is given, one that takes it is not."""
+    path = vantage_file(network, toolkit.place)
+    text = path.read_text().replace("hosts:\n", f"hosts:\n  bay: {{transport: netns, target: {toolkit.host.target}}}\n")
+    path.write_text(text + "allowed_targets: [bay]\n")
+    asked = {"inventory": str(path), "target": "bay"}
+    method = [toolkit.inject(takes=["here"], **asked), toolkit.inject(takes=[], **asked)]
+    method += [probe("sites_announcing", inventory=str(path))]
+    done = toolkit.run(method, [REVERT])
+    assert [status for _, status in done.of()] == ["failed", "succeeded", "succeeded"], done.said
+    assert "[last_announcer]" in done.why(0)
+    assert done.output(2) == ["here"]
+
+
+SEEN = {
+    "unknown": "",
+    "open_s": 0,
+    "engine": "ring",
+    "data_plane": {"lower_s": 0.9, "upper_s": 1.2341},
+    "new_connections": None,
+    "held_kernel": {"lower_s": 1.0, "upper_s": 3.0},
+}
+
+
+def document(**others: object) -> dict[str, Any]:
+    """A fault whose outages were not over when it was reverted: the second event tells of those."""
+    before = {"experiment": "cut", "vantages": {"c1": SEEN | {"data_plane": None, "open_s": 0.5}}}
+    event = {"experiment": "cut", "vantages": {"c1": SEEN | others, "c2": SEEN | {"data_plane": None}}}
+    return {"run": "r", "events": [before, event]}
+
+
+def test_the_worst_outage_is_an_upper_bound_in_whole_milliseconds() -> None:
+    assert worst_ms(document(), "cut", "data_plane") == 1235
+    assert worst_ms(document(), "cut", "new_connections") == 0
+    assert worst_ms(document(), "cut", "held_kernel") == 3000
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"unknown": "no records"}, "no records"),
+        ({"open_s": 4.5}, "it has lasted 4.5 s and was not over then"),
+        ({"engine": "socket"}, "no data-plane clock"),
+    ],
+)
+def test_an_outage_that_is_not_known_is_no_figure(others: dict[str, object], words: str) -> None:
+    with pytest.raises(ActivityError, match=words):
+        worst_ms(document(**others), "cut", "data_plane")
+
+
+def test_an_experiment_or_clock_that_is_none_is_named() -> None:
+    with pytest.raises(CallError, match="no event of experiment 'cat'; it has those of: cut"):
+        worst_ms(document(), "cat", "data_plane")
+    with pytest.raises(CallError, match="allowed: data_plane, new_connections, held_kernel"):
+        worst_ms(document(), "cut", "wall")
