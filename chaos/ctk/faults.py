@@ -10,12 +10,13 @@ import os
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from chaos import lease as leases
 from chaos import switch
 from chaos.asking import lease_for
 from chaos.ctk.activity import ActivityError
-from chaos.guard.client import GuardClient, Guarding
+from chaos.guard.client import GuardClient
 from chaos.planned import plan_hash
 from core.errors import VipchaosError
 from core.experiment import Experiment
@@ -38,8 +39,6 @@ def inject(experiment: Experiment, inventory: Inventory, answering: Collection[s
     the sites that answer probes now.
     """
     name = experiment.name
-    if name in _given:
-        raise ActivityError(f"{name}: a fault of this name is out already [same_name]")
     now = datetime.fromtimestamp(time.time_ns() / 1e9, UTC)
     refused = blocked(inventory.rails.windows, inventory.rails.freezes, now, timedelta(seconds=experiment.lease_s))
     if refused:
@@ -47,7 +46,8 @@ def inject(experiment: Experiment, inventory: Inventory, answering: Collection[s
     place = home() / "ctk"
     place.mkdir(parents=True, exist_ok=True)
     asked = lease_for(experiment, inventory, _run(), place, plan_hash(inventory, [experiment]))
-    guard: Guarding = GuardClient()
+    _reserve(name, asked.lease)
+    guard = GuardClient()
     with contextlib.closing(guard):
         try:
             lease = guard.arm(asked, experiment.lease_s, answering)
@@ -55,10 +55,10 @@ def inject(experiment: Experiment, inventory: Inventory, answering: Collection[s
             seen = _proof(guard, lease.lease, name)
         except BaseException as error:  # told to stop in between, for one
             left = _take_back(asked.lease)
+            _given.pop(name, None)
             if left and isinstance(error, VipchaosError):
                 raise ActivityError(f"{error}; {left}") from error
             raise
-    _given[name] = lease.lease
     return {
         "fault": name,
         "driver": experiment.faults[0].driver,
@@ -72,6 +72,20 @@ def inject(experiment: Experiment, inventory: Inventory, answering: Collection[s
     }
 
 
+def _reserve(name: str, lease: str) -> None:
+    """Note that a fault of this name is under way; only one may be, for it is reverted by its name."""
+    earlier = _given.setdefault(name, lease)
+    if earlier == lease:
+        return
+    if _path(earlier).exists():
+        raise ActivityError(f"{name}: a fault of this name is out already [same_name]")
+    _given[name] = lease
+
+
+def _path(lease: str) -> Path:
+    return leases.DIRECTORY / f"{lease}.json"
+
+
 def revert(name: str) -> dict[str, object]:
     """Take a fault back; one that is not out, or was taken back before, is no error.
 
@@ -81,8 +95,7 @@ def revert(name: str) -> dict[str, object]:
     lease = _given.get(name)
     if lease is None:
         return {"fault": name, "reverted": False, "seen": "this process has no fault of that name out"}
-    path = leases.DIRECTORY / f"{lease}.json"
-    there, seen = path.exists(), list[str]()
+    there, seen = _path(lease).exists(), list[str]()
     left = _take_back(lease, seen)
     if left:
         raise ActivityError(f"{name}: {left}")
@@ -106,7 +119,7 @@ def _run() -> str:
     return f"ctk-{leases.holder(os.getpid()).replace(':', '-')}"
 
 
-def _proof(guard: Guarding, lease: str, fault: str) -> str:
+def _proof(guard: GuardClient, lease: str, fault: str) -> str:
     until_s = time.monotonic() + PROVE_WITHIN_S
     while True:
         is_out, seen = guard.prove(lease, fault)
@@ -124,7 +137,7 @@ def _take_back(lease: str, seen: list[str] | None = None) -> str:
         if seen is not None and step.phase is FaultPhase.REVERT_PROVEN:
             seen.append(step.detail)
 
-    if leases.release(leases.DIRECTORY / f"{lease}.json", record, REVERT_WITHIN_S):
+    if leases.release(_path(lease), record, REVERT_WITHIN_S):
         return ""
     return "not proven reverted, the guard goes on: see `vipchaos leases` [revert_failed]"
 

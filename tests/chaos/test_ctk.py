@@ -75,9 +75,10 @@ def test_skipped_rollbacks_leave_nothing(toolkit: Toolkit) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_killed_in_the_method_it_is_gone_in_2_s(toolkit: Toolkit, number: signal.Signals) -> None:
-    experiment = toolkit.file([toolkit.inject(), wait_s(LONG_S)], [REVERT])
+    experiment = toolkit.file([toolkit.inject(), wait_s(LONG_S, toolkit.mark)], [REVERT])
     process = toolkit.begin(experiment)
-    wait_for(toolkit.left_is_down)
+    wait_for(toolkit.mark.exists)
+    assert toolkit.left_is_down()
     process.send_signal(number)
     began_s = time.monotonic()
     assert toolkit.end(process, experiment).code == -number
@@ -85,13 +86,16 @@ def test_killed_in_the_method_it_is_gone_in_2_s(toolkit: Toolkit, number: signal
     assert time.monotonic() - began_s < 2
 
 
-def test_sigterm_in_the_method_reverts(toolkit: Toolkit) -> None:
-    experiment = toolkit.file([toolkit.inject(), wait_s(LONG_S), toolkit.inject("right")], [REVERT])
+def test_sigterm_in_a_python_step_that_is_not_ours_leaves_nothing(toolkit: Toolkit) -> None:
+    experiment = toolkit.file([toolkit.inject(), wait_s(LONG_S, toolkit.mark), toolkit.inject("right")], [REVERT])
     process = toolkit.begin(experiment)
-    wait_for(toolkit.left_is_down)
+    wait_for(toolkit.mark.exists)
+    assert toolkit.left_is_down()
     process.terminate()
-    toolkit.end(process, experiment)
+    done = toolkit.end(process, experiment)
     wait_for(toolkit.nothing_left, 2)
+    assert (done.code, done.body["status"]) == (0, "completed"), "as docs/chaos-toolkit.md says of that tool"
+    assert [status for _, status in done.of()] == ["succeeded", "failed", "succeeded"]
 
 
 def test_sigterm_in_an_action_of_ours_ends_the_run(toolkit: Toolkit) -> None:
@@ -111,10 +115,24 @@ def test_sigterm_in_an_action_of_ours_ends_the_run(toolkit: Toolkit) -> None:
 
 
 def test_the_lease_is_over_before_the_rollback_and_the_journal_says_so(toolkit: Toolkit) -> None:
-    done = toolkit.run([toolkit.inject(lease_s=1), wait_s(1.5), probe("faults_out")], [REVERT])
+    done = toolkit.run([toolkit.inject(lease_s=1), wait_s(1.5, toolkit.mark), probe("faults_out")], [REVERT])
     assert done.output(2) == 0
-    assert done.of("rollbacks") == [("revert_fault", "failed")]
+    assert (done.code, done.of("rollbacks")) == (0, [("revert_fault", "failed")])
     assert "reverted before it was asked for: its lease was over [lease_over]" in done.why(0, "rollbacks")
+
+
+def test_a_name_is_free_again_when_its_lease_is_over(toolkit: Toolkit) -> None:
+    done = toolkit.run([toolkit.inject(lease_s=1), wait_s(1.5, toolkit.mark), toolkit.inject()], [REVERT])
+    assert [status for _, status in [*done.of(), *done.of("rollbacks")]] == ["succeeded"] * 4
+    assert toolkit.nothing_left()
+
+
+def test_without_the_steady_state_nothing_is_asked_for(toolkit: Toolkit) -> None:
+    hypothesis = {"title": "h", "probes": [probe("faults_out", 1)]}
+    done = toolkit.run([toolkit.inject()], [REVERT], **{"steady-state-hypothesis": hypothesis})
+    assert (done.code, done.body["status"], done.of()) == (0, "completed", [])
+    assert done.body["steady_states"]["before"]["steady_state_met"] is False
+    assert done.output(0, "rollbacks")["reverted"] is False
 
 
 def test_the_last_announcer_is_refused_and_nothing_is_touched(toolkit: Toolkit) -> None:

@@ -63,9 +63,9 @@ def probe(func: str, tolerance: object = None, **arguments: object) -> dict[str,
     return found if tolerance is None else found | {"tolerance": tolerance}
 
 
-def wait_s(seconds: float) -> dict[str, object]:
-    """An action in Python that is not ours, and takes its time; what it waits for dies with it."""
-    argv = ["setpriv", "--pdeathsig", "KILL", "sleep", str(seconds)]
+def wait_s(seconds: float, mark: Path) -> dict[str, object]:
+    """An action in Python that is not ours, makes `mark` and takes its time; what it waits for dies with it."""
+    argv = ["setpriv", "--pdeathsig", "KILL", "sh", "-c", f"touch {mark}; exec sleep {seconds:g}"]
     return {"type": "action", "name": "wait", "provider": provider("subprocess", "check_call", args=argv)}
 
 
@@ -154,6 +154,11 @@ class Toolkit:
         """Do an experiment with `chaos run`."""
         experiment = self.file(method, rollbacks, **others)
         return self.end(self.begin(experiment), experiment)
+
+    @property
+    def mark(self) -> Path:
+        """What shows that an experiment has come to its waiting."""
+        return self.place / "waiting"
 
     def left_is_down(self) -> bool:
         """Whether the fault at the link `left` is out."""
