@@ -8,9 +8,9 @@ import click
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["inventory", "experiment"]), default="experiment")
+@click.argument("kind", type=click.Choice(["inventory", "experiment", "game-days", "guard"]), default="experiment")
 def schema(kind: str) -> None:
-    """Print the JSON Schema (draft 2020-12) of inventory or experiment files; without an argument, of the latter.
+    """Print the JSON Schema (draft 2020-12) of one kind of our YAML files; without an argument, of experiments.
 
     An editor that speaks to yaml-language-server takes it by a first line in the YAML file:
     `# yaml-language-server: $schema=experiment.schema.json`.
@@ -19,8 +19,15 @@ def schema(kind: str) -> None:
     Examples:
       vipchaos schema > experiment.schema.json
       vipchaos schema inventory > inventory.schema.json
+      vipchaos schema game-days > game-days.schema.json
+      vipchaos schema guard > guard.schema.json
     """
-    from core.schema import experiment_schema, inventory_schema
+    from core import schema as schemas
 
-    found = inventory_schema() if kind == "inventory" else experiment_schema()
+    found = {
+        "inventory": schemas.inventory_schema,
+        "experiment": schemas.experiment_schema,
+        "game-days": schemas.game_days_schema,
+        "guard": schemas.guard_schema,
+    }[kind]()
     click.echo(json.dumps(found, indent=2))

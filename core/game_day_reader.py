@@ -10,35 +10,32 @@ from core.clock_changes import midnight
 from core.cron import parse_cron
 from core.game_days import Every, GameDay, Once, Random, Repeated
 from core.reader import Reader
+from core.shapes import GAME_DAY, GAME_DAYS, PAUSE, RANDOM, TIMINGS
 from core.time_reader import checked_date, read_closing, read_days, read_time, read_weekdays, read_zone
 from core.windows import Freeze
 from core.yaml_nodes import Mapping, Problems, shorten
 
-TIMINGS = ("cron", "once", "random")
-KEYS = ("name", "inventory", "experiments", *TIMINGS, "time_zone", "pauses", "grace_s", "enabled")
-LONGEST_NAME = 40  # files and runs are named after it and the planned instant
-LONGEST_GRACE_S = 86_400
-LARGEST_SEED = 999_999
 CRON_ALLOWED = (
     'five fields in quotes: minute, hour, day of the month, month, weekday by name, such as "30 22 * * tue,thu"'
 )
 ONCE_ALLOWED = 'a local date and time in quotes, such as "2026-12-01 22:30"'
-_ONCE = re.compile(r"([0-9-]{10}) ([01][0-9]|2[0-3]):([0-5][0-9])\Z")
+MOMENT = re.compile(r"([0-9-]{10}) ([01][0-9]|2[0-3]):([0-5][0-9])\Z")
 
 
 def read_game_days(root: Mapping, problems: Problems) -> tuple[GameDay, ...]:
     """Return the game days of the file; what is wrong is among the problems."""
     reader = Reader(root, "", problems)
-    reader.only("game_days")
+    reader.only(*GAME_DAYS)
     found: list[GameDay] = []
     names: set[str] = set()
+    _, longest = GAME_DAY["name"].whole_range
     for section in reader.sections("game_days", "a list of game days"):
-        section.only(*KEYS)
+        section.only(*GAME_DAY)
         name = section.name("name")
         if name is not None and name in names:
             section.problem(section.line_of("name"), "name", f"{name} is the name of another one", "each name once")
-        if name is not None and len(name) > LONGEST_NAME:
-            section.problem(section.line_of("name"), "name", f"has {len(name)} letters", f"at most {LONGEST_NAME}")
+        if name is not None and len(name) > longest:
+            section.problem(section.line_of("name"), "name", f"has {len(name)} letters", f"at most {longest}")
         game_day = _game_day(section, name)
         names.add(name or "")
         if game_day is not None:
@@ -54,9 +51,9 @@ def _game_day(section: Reader, name: str | None) -> GameDay | None:
     zone = read_zone(section)
     pauses = []
     for pause in section.sections("pauses", "a list of days") if section.has("pauses") else ():
-        pause.only("name", "date", "from", "to")
+        pause.only(*PAUSE)
         pauses.append(read_days(pause, pause.name("name") if pause.has("name") else "pause", zone))
-    grace_s = section.number("grace_s", 1, LONGEST_GRACE_S)
+    grace_s = section.number("grace_s", *GAME_DAY["grace_s"].range)
     enabled = section.flag("enabled")
     if name is None or inventory is None or when is None or zone is None or grace_s is None or enabled is None:
         return None
@@ -96,7 +93,7 @@ def _cron(section: Reader) -> Repeated | None:
 
 def _once(section: Reader) -> Once | None:
     text = section.text("once", ONCE_ALLOWED)
-    match = _ONCE.match(text) if text is not None else None
+    match = MOMENT.match(text) if text is not None else None
     if match is None:
         if text is not None:
             section.problem(section.line_of("once"), "once", f"is {shorten(text)}", ONCE_ALLOWED)
@@ -112,11 +109,11 @@ def _random(section: Reader) -> Random | None:
     random = section.section("random", "a mapping with every, weekdays, from, to and seed")
     if random is None:
         return None
-    random.only("every", "weekdays", "from", "to", "seed")
+    random.only(*RANDOM)
     every = random.choice("every", Every, "period")
     weekdays = read_weekdays(random)
     opens, closes = read_time(random, "from"), read_closing(random, "to")
-    seed = random.whole("seed", 0, LARGEST_SEED)
+    seed = random.whole("seed", *RANDOM["seed"].whole_range)
     if opens is not None and opens == closes:
         random.problem(random.line_of("to"), "to", "is the same as from", 'another time; "24:00" ends the day')
         return None

@@ -59,8 +59,13 @@ def parse_inventory(text: str, source: str) -> Inventory:
 
 def load_caps(path: Path) -> Caps:
     """Return the caps in a guard's own file. Raises ConfigError."""
-    problems = Problems(str(path))
-    root = parse(read_text(path), problems)
+    return parse_caps(read_text(path), str(path))
+
+
+def parse_caps(text: str, source: str) -> Caps:
+    """Return the caps that `text` is; `source` names it in messages. Raises ConfigError."""
+    problems = Problems(source)
+    root = parse(text, problems)
     caps = read_caps(root, problems) if root is not None else None
     problems.raise_if_any()
     if caps is None:

@@ -1,4 +1,4 @@
-"""JSON Schema (draft 2020-12) of inventory and experiment files, for editors, made of the tables that the readers use.
+"""JSON Schema (draft 2020-12) of the files that we read, for editors, made of the tables that the readers use.
 
 What a reader accepts, the schema accepts. It does not see what needs more than the one file (whether a vantage is in
 the inventory) or arithmetic (whether a lease is long enough): `vipchaos check` does.
@@ -6,12 +6,15 @@ the inventory) or arithmetic (whether a lease is long enough): `vipchaos check` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from core.argument_reader import COMMUNITY, OBJECT
 from core.drivers import DRIVERS, Argument, ArgumentKind
+from core.game_day_reader import MOMENT
 from core.reader import LONGEST_TEXT, NAME, PATH
-from core.shapes import EXPECTATION, EXPERIMENT, FAULT, HOST, INVENTORY, Key, Kind
+from core.shapes import CAPS, EXPECTATION, EXPERIMENT, FAULT, GAME_DAY, GAME_DAYS, HOST, INVENTORY, TIMINGS, Key, Kind
+from core.time_reader import DATE, TIME, ZONE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, object]
@@ -19,12 +22,28 @@ Schema = dict[str, object]
 
 def inventory_schema() -> Schema:
     """Return the schema of inventory files."""
-    return {"$schema": DIALECT, "title": "vipchaos inventory", **_mapping(INVENTORY)}
+    return _document("inventory", INVENTORY)
 
 
 def experiment_schema() -> Schema:
     """Return the schema of experiment files."""
-    return {"$schema": DIALECT, "title": "vipchaos experiment", **_mapping(EXPERIMENT)}
+    return _document("experiment", EXPERIMENT)
+
+
+def game_days_schema() -> Schema:
+    """Return the schema of files of game days."""
+    return _document("game days", GAME_DAYS)
+
+
+def guard_schema() -> Schema:
+    """Return the schema of a guard's own file."""
+    return _document("guard", CAPS)
+
+
+def _document(what: str, keys: Mapping[str, Key]) -> Schema:
+    found = _mapping(keys)
+    del found["minProperties"]  # a file in which every key may be left out may be {}
+    return {"$schema": DIALECT, "title": f"vipchaos {what}", **found}
 
 
 def _pattern(python: str) -> str:
@@ -50,8 +69,12 @@ def _network() -> Schema:
     return {"type": "string", "pattern": "^[0-9A-Fa-f.:]+(?:%[^%]+)?(?:/[0-9.]+)?$"}
 
 
+def _matching(pattern: re.Pattern[str]) -> Schema:
+    return {"type": "string", "pattern": _pattern(pattern.pattern)}
+
+
 def _path() -> Schema:
-    return {"type": "string", "pattern": _pattern(PATH.pattern)}
+    return _matching(PATH)
 
 
 def _command() -> Schema:
@@ -72,7 +95,7 @@ def _named(of: Schema) -> Schema:
 def _value(key: Key) -> Schema:
     """Return the schema of one key's value."""
     schemas: Mapping[Kind, Schema] = {
-        Kind.NAME: _name(),
+        Kind.NAME: _name() | ({"maxLength": int(key.high)} if key.high else {}),
         Kind.TEXT: _text(),
         Kind.PATH: {"type": "string", "pattern": "^/", "maxLength": LONGEST_TEXT},
         Kind.FILE: _path(),
@@ -80,10 +103,15 @@ def _value(key: Key) -> Schema:
         Kind.NUMBER: {"type": "number", "minimum": key.low, "maximum": key.high},
         Kind.WHOLE: {"type": "integer", "minimum": key.low, "maximum": key.high},
         Kind.FLAG: {"type": "boolean"},
+        Kind.TIME: _matching(TIME),
+        Kind.DATE: _matching(DATE),
+        Kind.MOMENT: _matching(MOMENT),
+        Kind.ZONE: _matching(ZONE),
         Kind.ADDRESS: _address(),
         Kind.NETWORK: _network(),
         Kind.ONE_OF: {"enum": list(key.choices)},
-        Kind.NAMES: _list(_name(), key.low),
+        Kind.NAMES: _list({"enum": list(key.choices)} if key.choices else _name(), key.low),
+        Kind.FILES: _list(_text(), 1),
         Kind.ADDRESSES: _list(_address(), 1, key.high),
         Kind.TEXTS: _named(_name()),
         Kind.WORDS: {"type": "array", "items": _text(), "minItems": 1},
@@ -117,6 +145,8 @@ def _mapping(keys: Mapping[str, Key]) -> Schema:
         # The credentials are said, and once.
         said: Schema = {"oneOf": [{"required": [key]} for key in ("credentials_file", "credentials_env")]}
         rules.append(_when("transport", ("https",), said))
+    if keys is GAME_DAY:
+        rules.append({"oneOf": [{"required": [key]} for key in TIMINGS]})
     if keys is FAULT:
         rules += [_when("driver", (driver,), {"properties": {"arguments": _arguments(driver)}}) for driver in DRIVERS]
     return found | ({"allOf": rules} if rules else {})
@@ -177,8 +207,8 @@ def _argument(argument: Argument) -> Schema:
         ArgumentKind.WHOLE: {"type": "integer", "minimum": argument.low, "maximum": argument.high},
         ArgumentKind.ADDRESS: _address(),
         ArgumentKind.NETWORK: _network(),
-        ArgumentKind.OBJECT: {"type": "string", "pattern": _pattern(OBJECT.pattern)},
-        ArgumentKind.COMMUNITIES: _list({"type": "string", "pattern": _pattern(COMMUNITY.pattern)}, 1),
+        ArgumentKind.OBJECT: _matching(OBJECT),
+        ArgumentKind.COMMUNITIES: _list(_matching(COMMUNITY), 1),
     }
     found: Schema = {"enum": list(argument.choices)} if argument.choices else schemas[argument.kind]
     default = {} if argument.default is None else {"default": argument.default}

@@ -1,4 +1,4 @@
-"""Knows which keys inventory and experiment files have, and what each may be, as data.
+"""Knows which keys the files have that we read, and what each may be, as data.
 
 The readers and the JSON Schema read these tables; those of the drivers' arguments are in `core.drivers`.
 """
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from core.drivers import DRIVERS
 from core.experiment import Sessions
+from core.game_days import Every
 from core.inventory import Mode
+from core.windows import WEEKDAYS
 
 MOST_SESSIONS = 200_000
 MOST_SOURCES = 64
@@ -23,7 +25,7 @@ TRANSPORTS = ("local", "netns", "ssh", "cli", "https")
 class Kind(enum.StrEnum):
     """How a value is written."""
 
-    NAME = "name"
+    NAME = "name"  # at most `high` letters where that is set
     TEXT = "text"
     PATH = "path that begins with /"
     FILE = "absolute path"
@@ -31,10 +33,15 @@ class Kind(enum.StrEnum):
     NUMBER = "number"  # from `low` to `high`
     WHOLE = "whole number"  # from `low` to `high`
     FLAG = "true or false"
+    TIME = "time of day"
+    DATE = "date"
+    MOMENT = "local date and time"
+    ZONE = "IANA time zone"
     ADDRESS = "IP address"
     NETWORK = "network"
     ONE_OF = "one of"  # the `choices`
-    NAMES = "list of names"  # each once, at least `low`
+    NAMES = "list of names"  # of the `choices` where there are some; each once, at least `low`
+    FILES = "list of paths"  # each once, at least 1
     ADDRESSES = "list of IP addresses"  # each once, at least 1, at most `high` where there is one
     TEXTS = "mapping of names to names"
     WORDS = "list of texts"  # at least 1
@@ -138,19 +145,17 @@ HOST = {
     "credentials_env": Key(Kind.NAME, "the variable that has them", optional=True, with_=_BY_HTTPS),
     "ca_file": Key(Kind.FILE, "the authorities that are trusted", optional=True, with_=_BY_HTTPS),
 }
-WINDOW = {
-    "weekdays": Key(Kind.NAMES, "mon, tue ...; without it, every day", low=1, optional=True),
-    "from": Key(Kind.TEXT, "when it opens, such as 22:00"),
-    "to": Key(Kind.TEXT, "when it closes, up to 24:00; before `from`: on the next day"),
-    "time_zone": Key(Kind.TEXT, "IANA time zone"),
+_WEEKDAYS = Key(Kind.NAMES, "mon, tue ...; without it, every day", 1, choices=WEEKDAYS, optional=True)
+_OPENS = Key(Kind.TIME, "when it opens, such as 22:00")
+_CLOSES = Key(Kind.TIME, "when it closes, up to 24:00; before `from`: on the next day")
+_ZONE = Key(Kind.ZONE, "the zone of its dates and times")
+_DAYS = {
+    "date": Key(Kind.DATE, "one day, such as 2026-12-24, or else `from` and `to`", optional=True),
+    "from": Key(Kind.DATE, "the first day", without="date"),
+    "to": Key(Kind.DATE, "the last day", without="date"),
 }
-FREEZE = {
-    "name": Key(Kind.NAME, "name of the freeze"),
-    "date": Key(Kind.TEXT, "one day, such as 2026-12-24, or else `from` and `to`", optional=True),
-    "from": Key(Kind.TEXT, "the first day", optional=True),
-    "to": Key(Kind.TEXT, "the last day", optional=True),
-    "time_zone": Key(Kind.TEXT, "IANA time zone"),
-}
+WINDOW = {"weekdays": _WEEKDAYS, "from": _OPENS, "to": _CLOSES, "time_zone": _ZONE}
+FREEZE = {"name": Key(Kind.NAME, "name of the freeze"), **_DAYS, "time_zone": _ZONE}
 RAILS = {
     "windows": Key(Kind.SECTIONS, "when a run may be; without it, always", keys=WINDOW, optional=True),
     "freezes": Key(Kind.SECTIONS, "days on which none may be", keys=FREEZE, optional=True),
@@ -214,3 +219,37 @@ EXPERIMENT = {
     "expectations": Key(Kind.SECTIONS, "what each vantage must see", keys=EXPECTATION),
     "abort": Key(Kind.SECTIONS, "when everything is reverted at once", keys=ABORT),
 }
+
+TIMINGS = ("cron", "once", "random")
+"""A game day has one of these keys."""
+PAUSE = {"name": Key(Kind.NAME, "what is said of a run that it blocks", optional=True), **_DAYS}
+RANDOM = {
+    "every": Key(Kind.ONE_OF, "one run in each of these", choices=tuple(Every)),
+    "weekdays": _WEEKDAYS,
+    "from": _OPENS,
+    "to": _CLOSES,
+    "seed": Key(Kind.WHOLE, "what the instants are drawn by", 0, 999_999),
+}
+GAME_DAY = {
+    "name": Key(Kind.NAME, "name of the game day", high=40),  # files and runs are named after it and the instant
+    "inventory": Key(Kind.TEXT, "the path of an inventory, relative to this file"),
+    "experiments": Key(Kind.FILES, "the paths of experiments, in the order in which they run"),
+    "cron": Key(Kind.TEXT, "minute, hour, day of the month, month, weekday by name", optional=True),
+    "once": Key(Kind.MOMENT, "such as 2026-12-01 22:30", optional=True),
+    "random": Key(Kind.SECTION, "an instant that is drawn", keys=RANDOM, optional=True),
+    "time_zone": _ZONE,
+    "pauses": Key(Kind.SECTIONS, "days on which it is not run", keys=PAUSE, optional=True),
+    "grace_s": Key(Kind.NUMBER, "how late it may still start", 1, 86_400),
+    "enabled": Key(Kind.FLAG, "whether it is run at all"),
+}
+GAME_DAYS = {"game_days": Key(Kind.SECTIONS, "what is run when", keys=GAME_DAY)}
+
+_MOST = 1_000_000
+CAPS = {
+    "lease_s": Key(Kind.NUMBER, "longest lease", 1, 86_400, optional=True),
+    "concurrent_faults": Key(Kind.WHOLE, "faults that may be out at one time", 0, _MOST, optional=True),
+    "faults_a_day": Key(Kind.WHOLE, "faults given in 24 hours", 0, _MOST, optional=True),
+    "flaps_an_hour": Key(Kind.WHOLE, "withdrawals of one VIP's route in an hour", 0, _MOST, optional=True),
+    "allowed_targets": Key(Kind.NAMES, "hosts; without it, those of the inventory", low=1, optional=True),
+}
+"""What a guard allows, in a file of its own."""

@@ -15,9 +15,9 @@ CLOSING_ALLOWED = 'a time of day in quotes, "00:01" to "24:00"'
 DATE_ALLOWED = 'a date in quotes, such as "2026-12-24"'
 ZONE_ALLOWED = "an IANA time zone, such as Europe/Brussels or UTC"
 WEEKDAYS_ALLOWED = f"a list of {', '.join(WEEKDAYS)}; leave the key out for every day"
-_TIME = re.compile(r"([0-9]{2}):([0-9]{2})\Z")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
-_ZONE = re.compile(r"(UTC|(?!posix/|right/)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+)\Z")
+TIME = re.compile(r"([0-9]{2}):([0-9]{2})\Z")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+ZONE = re.compile(r"(UTC|(?!posix/|right/)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)+)\Z")
 _YEARS = range(2000, 2101)
 
 
@@ -35,7 +35,7 @@ def _time(reader: Reader, key: str, allowed: str, low: timedelta, high: timedelt
     text = reader.text(key, allowed)
     if text is None:
         return None
-    match = _TIME.match(text)
+    match = TIME.match(text)
     found = timedelta(hours=int(match[1]), minutes=int(match[2])) if match else None
     if match is None or found is None or int(match[2]) > 59 or not low <= found <= high:
         reader.problem(reader.line_of(key), key, f"is {shorten(text)}", allowed)
@@ -52,7 +52,7 @@ def read_date(reader: Reader, key: str) -> date | None:
 def checked_date(reader: Reader, key: str, text: str) -> date | None:
     """Return `text` as a date if it is one."""
     try:
-        found = date.fromisoformat(text) if _DATE.match(text) else None
+        found = date.fromisoformat(text) if DATE.match(text) else None
     except ValueError as error:
         reader.problem(reader.line_of(key), key, f"is {shorten(text)} ({error})", DATE_ALLOWED)
         return None
@@ -69,7 +69,7 @@ def read_zone(reader: Reader) -> ZoneInfo | None:
     if text is None:
         return None
     try:
-        if _ZONE.match(text):
+        if ZONE.match(text):
             return ZoneInfo(text)
     except (ValueError, OSError, LookupError):
         pass  # said below

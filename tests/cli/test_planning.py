@@ -31,6 +31,8 @@ def test_schema() -> None:
     assert json.loads(experiment.stdout)["title"] == "vipchaos experiment"
     assert json.loads(inventory.stdout)["properties"]["vip"]["type"] == "object"
     assert vipchaos("schema", "experiment").stdout == experiment.stdout
+    for kind in ("game-days", "guard"):
+        assert json.loads(vipchaos("schema", kind).stdout)["title"] == f"vipchaos {kind.replace('-', ' ')}"
     assert vipchaos("schema", "lab").returncode == 2
 
 

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from core.errors import ConfigError
 from core.experiment import Sessions
 from core.inventory import Host
+from core.lease_rules import Caps
 from core.loader import (
+    load_caps,
     load_experiments,
     load_game_days,
     load_inventory,
     load_planned,
+    parse_caps,
     parse_experiments,
     parse_game_days,
     parse_inventory,
@@ -31,6 +34,13 @@ STORY = [
     EXPERIMENTS / f"{name}.yaml" for name in ("node-failover", "site-failover", "site-failback", "route-withdrawal")
 ]
 FILES = sorted(BAD.glob("*.yaml"))
+CAPS = (ROOT / "docs" / "guard.md").read_text().split("```yaml\n")[1].split("```")[0]
+KINDS = ("experiment", "inventory", "game-days", "guard")
+
+
+def kind_of(path: Path) -> str:
+    """What a file of the corpus is, by its name."""
+    return next(kind for kind in KINDS if path.stem.startswith(f"{kind}-"))
 
 
 def test_the_lab_and_its_story_load() -> None:
@@ -55,13 +65,14 @@ def test_a_copy_may_be_changed() -> None:
 def test_a_bad_file_is_refused_with_its_message(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(BAD)
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
-    load: Callable[[Path], object] = lambda bad: load_experiments([bad], inventory)  # noqa: E731
-    if path.stem.startswith("inventory"):
-        load = load_inventory
-    elif path.stem.startswith("game-days"):
-        load = load_game_days
+    loaders: dict[str, Callable[[Path], object]] = {
+        "experiment": lambda bad: load_experiments([bad], inventory),
+        "inventory": load_inventory,
+        "game-days": load_game_days,
+        "guard": load_caps,
+    }
     with pytest.raises(ConfigError) as refused:
-        load(Path(path.name))
+        loaders[kind_of(path)](Path(path.name))
     assert str(refused.value) + "\n" == path.with_suffix(".message").read_text()
     assert refused.value.exit_code == 4
 
@@ -198,7 +209,8 @@ def test_the_game_days_load_and_the_documentation_shows_them() -> None:
     ]
     rails, longest = load_planned(loaded[0])
     assert rails == Rails()
-    assert longest.total_seconds() == 15 + (2 + 20) + 3 * 3 + 5 + 15 + (5 + 20)
+    # First answers, the gate, three faults that are armed, proven and reverted, the hold, and the settling.
+    assert longest.total_seconds() == 15 + (2 + 20) + 3 * (5 + 10 + 15) + 5 + (5 + 20)
     assert f"```yaml\n{path.read_text()}```" in (ROOT / "docs" / "schedule.md").read_text()
 
 
@@ -216,3 +228,16 @@ def test_the_rails_of_the_documentation_load() -> None:
 def test_any_text_is_game_days_or_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"any\.yaml:[0-9]+: "):
         parse_game_days(text, "any.yaml")
+
+
+def test_the_caps_of_the_documentation_load_and_all_may_be_left_out() -> None:
+    default = Caps()
+    assert parse_caps(CAPS, "x") == Caps(
+        default.lease_s,
+        default.concurrent_faults,
+        default.faults_a_day,
+        default.flaps_an_hour,
+        frozenset({"r1", "sw1"}),
+    ), "the documentation shows the defaults"
+    assert parse_caps("faults_a_day: 3", "x") == Caps(faults_a_day=3)
+    assert parse_caps("{}", "x") == default

@@ -18,20 +18,24 @@ from jsonschema import Draft202012Validator
 
 from core.drivers import DRIVERS, ArgumentKind
 from core.errors import ConfigError
-from core.loader import load_inventory, parse_experiments, parse_inventory
-from core.schema import experiment_schema, inventory_schema
-from tests.core.test_loader import BAD, EXPERIMENTS, FILES, ROOT, STORY
+from core.loader import load_inventory, parse_caps, parse_experiments, parse_game_days, parse_inventory
+from core.schema import experiment_schema, game_days_schema, guard_schema, inventory_schema
+from tests.core.test_loader import BAD, CAPS, EXPERIMENTS, FILES, ROOT, STORY, kind_of
 
-VALIDATORS = {
-    "experiment": Draft202012Validator(experiment_schema()),
-    "inventory": Draft202012Validator(inventory_schema()),
+SCHEMAS = {
+    "experiment": experiment_schema(),
+    "inventory": inventory_schema(),
+    "game-days": game_days_schema(),
+    "guard": guard_schema(),
 }
+VALIDATORS = {kind: Draft202012Validator(schema) for kind, schema in SCHEMAS.items()}
 LAB = load_inventory(EXPERIMENTS / "lab.yaml")
 FAILOVER = (EXPERIMENTS / "node-failover.yaml").read_text()
 STRUCTURAL = re.compile(
     r"unknown key|is missing, allowed|expects nothing|stands beside|has no meaning here|reads as true or false"
     r"|no driver|no mode|no transport|no such word|no such choice|an absolute path|a second time"
     r"|allowed: a number from|allowed: a whole number|allowed: true or false"
+    r"|no period|has [0-9]+ letters|allowed: one of cron, once, random"
     r"|: is (a mapping|a list|empty), "
 )
 """What of the readers' messages is about the shape of one value, and no trap of YAML that only text can show."""
@@ -56,6 +60,8 @@ SERVICES = (
     "{mode: keepalive}",
 )
 INVENTORY = (EXPERIMENTS / "lab.yaml").read_text()
+GAME_DAYS = [yaml.safe_load((EXPERIMENTS / "game-days.yaml").read_text())]
+GUARDS = [yaml.safe_load(CAPS), {}]
 INVENTORIES = [INVENTORY] + [INVENTORY.replace("  port: 7000\n", f"  port: 7000\n  service: {s}\n") for s in SERVICES]
 
 
@@ -66,15 +72,21 @@ def accepts(kind: str, value: object) -> bool:
 def refusal(kind: str, value: object) -> str:
     """What the reader says of a value, '' where it accepts it. JSON is YAML."""
     text = json.dumps(value)
+    parsers: dict[str, Callable[[], object]] = {
+        "experiment": lambda: parse_experiments([("x", text)], LAB),
+        "inventory": lambda: parse_inventory(text, "x"),
+        "game-days": lambda: parse_game_days(text, "x"),
+        "guard": lambda: parse_caps(text, "x"),
+    }
     try:
-        parse_inventory(text, "x") if kind == "inventory" else parse_experiments([("x", text)], LAB)
+        parsers[kind]()
     except ConfigError as refused:
         return str(refused)
     return ""
 
 
 def test_the_schemas_are_schemas() -> None:
-    for schema in (inventory_schema(), experiment_schema()):
+    for schema in SCHEMAS.values():
         Draft202012Validator.check_schema(schema)
         json.dumps(schema)
     kinds = {argument.kind for arguments in DRIVERS.values() for argument in arguments.values()}
@@ -89,8 +101,9 @@ def test_every_file_and_every_documented_example_is_valid() -> None:
         parse_inventory(text, "x")
         assert list(VALIDATORS["inventory"].iter_errors(yaml.safe_load(text))) == []
     for path in sorted(EXPERIMENTS.glob("*.yaml")):
-        kind = "inventory" if path.name == "lab.yaml" else "experiment"
-        assert accepts(kind, yaml.safe_load(path.read_text())), path
+        kinds = {"lab.yaml": "inventory", "game-days.yaml": "game-days"}
+        assert accepts(kinds.get(path.name, "experiment"), yaml.safe_load(path.read_text())), path
+    assert [(refusal("guard", value), accepts("guard", value)) for value in GUARDS] == [("", True)] * 2
 
 
 def shape_is_bad(path: Path) -> bool:
@@ -100,7 +113,7 @@ def shape_is_bad(path: Path) -> bool:
 
 @pytest.mark.parametrize("path", [path for path in FILES if shape_is_bad(path)], ids=lambda path: path.stem)
 def test_what_is_refused_for_its_shape_the_schema_refuses_too(path: Path) -> None:
-    assert not accepts(path.stem.split("-")[0], yaml.safe_load(path.read_text()))
+    assert not accepts(kind_of(path), yaml.safe_load(path.read_text()))
 
 
 def test_enough_bad_files_are_about_shape() -> None:
@@ -148,7 +161,10 @@ VALUES = st.recursive(
     max_leaves=3,
 )
 KEYS = st.sampled_from(
-    ["reverts", "faults", "lease_s", "hold_s", "takes", "together", "percent", "ca", "path", "nonsense"]
+    [
+        *("reverts", "faults", "lease_s", "hold_s", "takes", "together", "percent", "ca", "path", "nonsense"),
+        *("cron", "once", "random", "date", "from", "to", "pauses", "weekdays", "allowed_targets"),
+    ]
 )
 
 
@@ -190,6 +206,16 @@ def test_reader_and_schema_agree_on_experiments(value: object) -> None:
 @given(mutated([yaml.safe_load(text) for text in INVENTORIES]))
 def test_reader_and_schema_agree_on_inventories(value: object) -> None:
     agree("inventory", value)
+
+
+@given(mutated(GAME_DAYS))
+def test_reader_and_schema_agree_on_game_days(value: object) -> None:
+    agree("game-days", value)
+
+
+@given(mutated(GUARDS))
+def test_reader_and_schema_agree_on_caps(value: object) -> None:
+    agree("guard", value)
 
 
 def test_a_name_that_looks_like_a_number_is_a_name() -> None:

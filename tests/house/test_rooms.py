@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,12 @@ def test_every_requirement_has_a_version_and_hashes() -> None:
         assert lines
         for line in lines:
             assert re.match(r"[a-z0-9.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line
+
+
+def test_what_is_installed_is_all_there_is() -> None:
+    rooms = {str(path.parent.relative_to(ROOT)).replace("/", ".") for path in tracked() if path.suffix == ".py"}
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert set(declared) == {room for room in rooms if room.split(".")[0] in ROOMS}
 
 
 def test_links_in_the_documentation_lead_somewhere() -> None:
