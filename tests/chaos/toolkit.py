@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ from core.inventory import Host
 from tests.chaos.guarding import out
 from tests.waiting import wait_for
 
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "chaos-toolkit.md"
 CHAOS = Path(sys.executable).with_name("chaos")
 COMMAND = (str(CHAOS), "--no-version-check", "--no-log-file")
 INVENTORY = """
@@ -41,6 +44,11 @@ allowed_targets: [box]
 """
 # /run/vipchaos of whoever runs in here is the test's directory; the machine's is not seen.
 ALONE = 'mkdir -p /run/vipchaos && mount --bind "$0" /run/vipchaos && exec "$@"'
+
+
+def documented() -> list[str]:
+    """Return the experiments in the documentation."""
+    return re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def provider(module: str, func: str, **arguments: object) -> dict[str, object]:
