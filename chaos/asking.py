@@ -27,12 +27,17 @@ def lease_for(experiment: Experiment, inventory: Inventory, run: str, run_direct
             for fault in experiment.faults
         ),
         vip=inventory.vip.name,
-        sites=tuple(_site(site, inventory) for site in inventory.sites.values()),
+        sites=leased_sites(inventory),
         survivors=inventory.rails.survivors,
         together=experiment.together,
         who=_who(),
         plan=plan,
     )
+
+
+def leased_sites(inventory: Inventory) -> tuple[LeasedSite, ...]:
+    """Return the sites of the VIP, and how it is seen that each announces it."""
+    return tuple(_site(site, inventory) for site in inventory.sites.values())
 
 
 def _site(site: Site, inventory: Inventory) -> LeasedSite:
