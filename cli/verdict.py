@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from chaos.drivers import DECLARED
 from chaos.dry import DRY_RUN
 from core.errors import CallError
 from core.judge import RunVerdict, judge
@@ -72,5 +73,5 @@ def judge_run(run: RunDirectory) -> Judged:
         raise CallError(f"run {run.run}: its journal has no beginning; there is nothing to judge")
     inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
     texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    experiments = parse_experiments(texts, inventory, past=True)
+    experiments = parse_experiments(texts, inventory, DECLARED, past=True)
     return Judged(started.run, started, judge(records, inventory, experiments))

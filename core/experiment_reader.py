@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.drivers import Drivers
 from core.experiment import Abort, Expectation, Experiment, Fault, Sessions, SteadyState
 from core.fault_reader import read_faults
 from core.inventory import Inventory
@@ -20,6 +21,7 @@ def read_experiment(
     root: Mapping,
     problems: Problems,
     inventory: Inventory,
+    drivers: Drivers,
     earlier: Sequence[Experiment],
     whole: bool = True,
     past: bool = False,
@@ -38,7 +40,7 @@ def read_experiment(
     steady = _steady(reader, inventory)
     reverts = _reverts(reader, earlier, whole)
     hold_s = reader.number("hold_s", *EXPERIMENT["hold_s"].range)
-    faults = () if reader.has("reverts") else read_faults(reader, inventory, hold_s, past)
+    faults = () if reader.has("reverts") else read_faults(reader, inventory, drivers, hold_s, past)
     settle_s = reader.number("settle_s", *EXPERIMENT["settle_s"].range)
     lease_s = _lease(reader, faults, hold_s)
     together = reader.flag("together") if reader.has("together") else False

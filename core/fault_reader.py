@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.argument_reader import read_arguments
-from core.drivers import DRIVERS, RUNS_PROGRAMS, TRANSPORTS
+from core.drivers import Drivers
 from core.experiment import Fault
 from core.inventory import Inventory
 from core.reader import Reader
 from core.shapes import FAULT
 
 
-def read_faults(reader: Reader, inventory: Inventory, hold_s: float | None, past: bool) -> tuple[Fault, ...]:
+def read_faults(
+    reader: Reader, inventory: Inventory, drivers: Drivers, hold_s: float | None, past: bool
+) -> tuple[Fault, ...]:
     """Return the faults of the experiment, which holds for `hold_s`; what is wrong is among the problems.
 
     A `past` one need not say what its faults take.
@@ -24,12 +26,12 @@ def read_faults(reader: Reader, inventory: Inventory, hold_s: float | None, past
         name = section.name("name")
         if name is not None and name in (fault.name for fault in faults):
             section.problem(section.line_of("name"), "name", f"{name} is the name of another fault", "each name once")
-        driver = section.choice("driver", DRIVERS, "driver")
+        driver = section.choice("driver", drivers, "driver")
         target = _target(section, inventory)
-        _check_reach(section, inventory, driver, target)
+        _check_reach(section, inventory, drivers, driver, target)
         at_s = section.number("at_s", *FAULT["at_s"].range, 0.0)
         own_s = section.number("hold_s", *FAULT["hold_s"].range) if section.has("hold_s") else None
-        arguments = read_arguments(section, DRIVERS[driver]) if driver else {}
+        arguments = read_arguments(section, drivers[driver].arguments) if driver else {}
         takes = _takes(section, inventory, target, past)
         if name and driver and target and at_s is not None:
             faults.append(Fault(name, driver, target, arguments, at_s, own_s, takes))
@@ -50,11 +52,13 @@ def _target(section: Reader, inventory: Inventory) -> str | None:
     return target
 
 
-def _check_reach(section: Reader, inventory: Inventory, driver: str | None, target: str | None) -> None:
+def _check_reach(
+    section: Reader, inventory: Inventory, drivers: Drivers, driver: str | None, target: str | None
+) -> None:
     """Note a target whose transport does not carry what the driver says."""
     if driver is None or target is None:
         return
-    wanted, found = TRANSPORTS.get(driver, RUNS_PROGRAMS), inventory.hosts[target].transport
+    wanted, found = drivers[driver].transports, inventory.hosts[target].transport
     if found not in wanted:
         section.problem(
             section.line_of("target"),

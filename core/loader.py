@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from core.caps_reader import read_caps
+from core.drivers import Drivers
 from core.duration import longest
 from core.errors import ConfigError
 from core.experiment import Experiment
@@ -78,18 +79,21 @@ def caps(path: Path | None) -> Caps:
     return load_caps(path) if path and path.exists() else Caps()
 
 
-def load_experiments(paths: Sequence[Path], inventory: Inventory) -> tuple[Experiment, ...]:
-    """Return the experiments in the files at `paths`, in that order. Raises ConfigError with the problems of all."""
+def load_experiments(paths: Sequence[Path], inventory: Inventory, drivers: Drivers) -> tuple[Experiment, ...]:
+    """Return the experiments in the files at `paths`, in that order. `drivers`: those that there are.
+
+    Raises ConfigError with the problems of all.
+    """
     texts: list[tuple[str, str | ConfigError]] = []
     for path in paths:
         try:
             texts.append((str(path), read_text(path)))
         except ConfigError as unreadable:
             texts.append((str(path), unreadable))
-    return parse_experiments(texts, inventory)
+    return parse_experiments(texts, inventory, drivers)
 
 
-def load_all(inventory_file: Path, paths: Sequence[Path]) -> tuple[Inventory, tuple[Experiment, ...]]:
+def load_all(inventory_file: Path, paths: Sequence[Path], drivers: Drivers) -> tuple[Inventory, tuple[Experiment, ...]]:
     """Return the inventory and the experiments. Raises ConfigError with the problems of all files.
 
     With an inventory that has problems, experiments are only read as YAML: what they name cannot be looked up.
@@ -106,11 +110,11 @@ def load_all(inventory_file: Path, paths: Sequence[Path]) -> tuple[Inventory, tu
             except ConfigError as unreadable:
                 lines.append(str(unreadable))
         raise ConfigError("\n".join(lines)) from refused
-    return inventory, load_experiments(paths, inventory)
+    return inventory, load_experiments(paths, inventory, drivers)
 
 
 def parse_experiments(
-    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, past: bool = False
+    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, drivers: Drivers, past: bool = False
 ) -> tuple[Experiment, ...]:
     """Return the experiments in `texts`, pairs of (source, text, or why there is none).
 
@@ -127,7 +131,7 @@ def parse_experiments(
             continue
         problems = Problems(source)
         root = parse(text, problems)
-        experiment = read_experiment(root, problems, inventory, experiments, whole, past) if root else None
+        experiment = read_experiment(root, problems, inventory, drivers, experiments, whole, past) if root else None
         whole = whole and experiment is not None
         lines += problems.lines()
         if experiment is not None:
@@ -151,8 +155,8 @@ def parse_game_days(text: str, source: str) -> tuple[GameDay, ...]:
     return game_days
 
 
-def load_planned(game_day: GameDay) -> tuple[Rails, timedelta]:
+def load_planned(game_day: GameDay, drivers: Drivers) -> tuple[Rails, timedelta]:
     """Return the guard rails of a game day's inventory, and how long its run may take. Raises ConfigError."""
     inventory = load_inventory(Path(game_day.inventory))
-    experiments = load_experiments([Path(path) for path in game_day.experiments], inventory)
+    experiments = load_experiments([Path(path) for path in game_day.experiments], inventory, drivers)
     return inventory.rails, longest(experiments)

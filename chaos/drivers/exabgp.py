@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 
+from chaos.announced import ANNOUNCED
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 # Not exabgp-cli, which looks for the pipes by environment, and ends with 0 whatever it is told. The lock keeps two of
 # ours from reading each other's answer; what an earlier client has left unread is read first, and thrown away.
@@ -59,7 +61,17 @@ WELL_KNOWN = {
 
 
 class ExabgpDriver:
-    """Arguments: `pipe`, `action` (withdraw, announce), `prefix`, `neighbor`; `next_hop`, `med`, `communities`."""
+    """Withdraws what is announced, or announces what is not; the route is put back as it was listed."""
+
+    declared = Declared(
+        {
+            "pipe": Argument(ArgumentKind.PATH, "the path of ExaBGP's two FIFOs, without `.in` and `.out`"),
+            "action": Argument(ArgumentKind.NAME, "what is done", ("withdraw", "announce")),
+            "prefix": Argument(ArgumentKind.NETWORK, "the route"),
+            "neighbor": Argument(ArgumentKind.ADDRESS, "at this neighbour only", optional=True),
+            **ANNOUNCED,
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`: what is written to the pipe."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from chaos import drivers
 from chaos.driver import Arguments, Commands, Driver, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Declared
 
 _PLACEHOLDER = re.compile(r"<[A-Za-z][^<>]*>")
 _WORD = "[^\0]*"
@@ -49,6 +50,10 @@ class HeldToItsWord:
     """A driver that fails the test when it does what it did not tell, or changes anything where it should only look."""
 
     driver: Driver
+
+    @property
+    def declared(self) -> Declared:
+        return self.driver.declared
 
     def commands(self, arguments: Arguments) -> Commands:
         return self.driver.commands(arguments)

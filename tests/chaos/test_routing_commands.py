@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.drivers import DRIVERS
-from core import drivers as declared
+from chaos.drivers import DECLARED, DRIVERS
 
 BIRD = {
     "socket": "/run/r1.ctl",
@@ -113,4 +112,4 @@ def test_what_would_be_done(driver: str, arguments: dict[str, object], action: s
 
 def test_each_action_is_shown() -> None:
     for driver in {said[0] for said in SAID}:
-        assert {said[2] for said in SAID if said[0] == driver} == set(declared.DRIVERS[driver]["action"].choices)
+        assert {said[2] for said in SAID if said[0] == driver} == set(DECLARED[driver].arguments["action"].choices)
