@@ -83,16 +83,22 @@ class FrrDriver:
     )
 
     def commands(self, arguments: Arguments) -> Commands:
-        """See `Driver.commands`."""
-        place = _place(arguments)
-        is_shutdown = arguments["action"] == "shutdown-neighbor"
-        before = [] if is_shutdown else [f"{place.about} <its other words>"]
-        fault = _fault(arguments, before, "<lease>")
-        return Commands(
-            (_configuring(arguments, _edit(before, fault)),),
-            (_vtysh(arguments, RUNNING), _vtysh(arguments, _look(arguments))),
-            (_configuring(arguments, _edit(fault, before)),),
-        )
+        """See `Driver.commands`. What other words a line has, and how many such lines there are, is not known yet."""
+        about = _place(arguments).about
+        match arguments["action"]:
+            case "shutdown-neighbor":
+                inject = _fault(arguments, [], "<lease>")
+                revert = _edit(inject, [])
+            case "interface-cost":
+                inject = _fault(arguments, [], "")
+                revert = [f"<{about} of before, or no {inject[0]}>"]
+            case "redistributed-metric":
+                revert = [f"{about}<its other words>"]
+                inject = _fault(arguments, revert, "")
+            case _:
+                inject, revert = [f"<no {about} ..., each>"], [f"<{about} ..., each>"]
+        look = (_vtysh(arguments, RUNNING), _vtysh(arguments, _look(arguments)))
+        return Commands((_configuring(arguments, inject),), look, (_configuring(arguments, revert),))
 
     def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: the lines of before, and those of the fault. None where nobody would notice the fault."""
