@@ -13,6 +13,7 @@ from chaos.drivers import DRIVERS
 from chaos.guard.announcing import announcing
 from chaos.guard.client import CAPS_FILE, RefusedByGuardError
 from chaos.guard.injected import Injected
+from chaos.guard.way_back import cuts_its_revert
 from chaos.runner import Surroundings
 from chaos.transport import Target, Untouched, at
 from core.lease import Lease, LeasedFault
@@ -54,6 +55,7 @@ class DryGuard:
         asked = replace(asked, deadline_ns=now_ns + round(lease_s * 1e9), boot=leases.boot_id())
         found = refusal(asked, [], self._caps, [], now_ns, time.time_ns())
         found = found or unsafe(asked, [], announcing(asked.sites, answering))
+        found = found or next(filter(None, map(cuts_its_revert, asked.faults)), None)
         if found:
             raise RefusedByGuardError(found)
         lease = replace(asked, faults=tuple(self._with_prior(asked, fault) for fault in asked.faults))

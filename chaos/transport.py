@@ -12,7 +12,7 @@ from chaos.rest import Rest
 from chaos.ssh import Ssh
 from core.inventory import Host
 
-__all__ = ["COMMAND_TIMEOUT_S", "Reply", "Target", "Untouched", "at"]
+__all__ = ["COMMAND_TIMEOUT_S", "Reply", "Target", "Untouched", "at", "prefix"]
 
 
 class Target(Protocol):
@@ -67,6 +67,11 @@ class Untouched:
         return Reply(tuple(argv), 0, "", "not done: dry run")
 
 
+def prefix(host: Host) -> tuple[str, ...] | None:
+    """Return what stands ahead of a program that is run at `host` by this machine; None where none can be."""
+    return {"local": (), "netns": ("ip", "netns", "exec", host.target)}.get(host.transport)
+
+
 def at(host: Host) -> Target:
     """Return what runs commands at `host`."""
     match host.transport:
@@ -76,7 +81,5 @@ def at(host: Host) -> Target:
             return Rest(host)
         case "cli":
             return DeviceLine(host)
-        case "netns":
-            return _Commanded(("ip", "netns", "exec", host.target))
         case _:
-            return _Commanded(())
+            return _Commanded(prefix(host) or ())

@@ -14,15 +14,14 @@ from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.guard.announcing import announcing
 from chaos.guard.injected import Injected
+from chaos.guard.way_back import cuts_its_revert
+from chaos.standby import AHEAD_NS, Standby, sleep_until
 from chaos.transport import at
 from core.audit import Entry
 from core.lease import Lease, LeasedFault
 from core.lease_rules import Caps, Given, flaps_of, refusal, unsafe
 from core.refusals import Refusal
 from store.audit import Audit, AuditError
-
-EARLY_NS = 2_000_000
-"""From so long before a planned instant the guard does not sleep: a timer may wake it late."""
 
 
 class RefusedError(Exception):
@@ -68,6 +67,7 @@ class Admission:
         out = [lease for lease in self._out() if lease.lease != asked.lease]
         given = self._given(asked)
         found = refusal(asked, out, self._caps, given, time.monotonic_ns(), time.time_ns()) or unsafe(asked, out, known)
+        found = found or next(filter(None, map(cuts_its_revert, asked.faults)), None)
         if found:
             self._refuse(asked, found)
 
@@ -95,13 +95,14 @@ class Admission:
             if found:
                 self._refuse(lease, found)
             self._tell(lease, "injecting", {"fault": fault_name, "announcing": known})
-        _sleep_until(at_ns)
+        sleep_until(at_ns - AHEAD_NS)
         # Held, so that a revert at the deadline is before it, and then it is not done, or after it.
         with leases.held(self._path(name)):
             lease, fault = self._fault(name, fault_name)
-            began_ns = time.monotonic_ns()
-            reply = DRIVERS[fault.driver].inject(at(fault.host), fault.arguments, fault.prior)
-            return Injected(began_ns, time.monotonic_ns(), reply.words)
+            target = Standby(fault.host, at(fault.host), at_ns)
+            reply = DRIVERS[fault.driver].inject(target, fault.arguments, fault.prior)
+            ended_ns = time.monotonic_ns()
+            return Injected(target.began_ns or ended_ns, ended_ns, reply.words)
 
     def prove(self, name: str, fault_name: str) -> tuple[bool | None, str]:
         """Look whether a fault is out. Raises RefusedError when it is not under a lease any more."""
@@ -176,9 +177,3 @@ def _given(entry: Entry) -> Given:
     if not isinstance(faults, list) or not isinstance(flaps, int):
         raise TypeError(f"entry {entry.number} is not of this version")
     return Given(entry.wall_ns, len(faults), str(entry.values["vip"]), flaps)
-
-
-def _sleep_until(at_ns: int) -> None:
-    while (left_ns := at_ns - time.monotonic_ns()) > 0:
-        if left_ns > EARLY_NS:
-            time.sleep((left_ns - EARLY_NS) / 1e9)

@@ -171,7 +171,8 @@ def _start(directory: Path, caps_file: Path) -> None:
     waiting.start()
     if not ready:
         waiting.join(1)
-        if process.returncode != ANOTHER_GUARDS:
+        # One that was killed as it started is started again.
+        if (process.returncode or 0) >= 0 and process.returncode != ANOTHER_GUARDS:
             said = log.read_text(errors="replace").strip().splitlines() or ["it did not start"]
             raise BlockedError(f"no guard for {directory}: {said[-1]}; nothing was injected")
 

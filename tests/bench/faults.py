@@ -1,7 +1,7 @@
 """`make faults`: how exactly faults come, and how fast the kill switch takes them back, on the lab, by tcpdump.
 
-A ping a millisecond runs from dc1's router to a node; the capture on the router shows when answers end. The effect of
-a fault lies between the last request that is answered and the first that is not.
+A ping (fping) a millisecond runs from dc1's router to a node; the capture on the router shows when answers end.
+The effect of a fault lies between the last request that is answered and the first that is not.
 """
 
 from __future__ import annotations
@@ -116,7 +116,11 @@ def measure(count: int, directory: Path) -> list[Fault]:
             stdout=file,
             stderr=said,
         )
-        ping = subprocess.Popen([*inside, "ping", "-q", "-i", "0.001", ADDRESS], stdout=subprocess.DEVNULL)
+        ping = subprocess.Popen(
+            [*inside, "fping", "-l", "-q", "-p", "1", "-i", "1", ADDRESS],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         while "listening" not in words.read_text():
             time.sleep(0.01)
         injected = inject_all(count, directory)

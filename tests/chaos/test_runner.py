@@ -134,7 +134,7 @@ def test_two_faults_of_one_driver_at_one_target_are_told_apart_by_their_lease(wo
     proven = [step for step in world.records if isinstance(step, FaultStep) and step.phase is FaultPhase.PROVEN]
     for step in proven:
         assert step.detail.startswith(f"table vipchaos_fault_{step.lease}.{step.fault}: expires in 1")
-    assert [step.fault for step in proven] == ["one", "two"]
+    assert sorted(step.fault for step in proven) == ["one", "two"], "both at one instant, so in any order"
     assert at(world.host).look(["nft", "list", "tables"]).out == ""
     assert world.nothing_left()
 

@@ -20,6 +20,7 @@ from chaos import lease as leases
 from chaos import ssh
 from chaos.driver import Term
 from chaos.drivers import DRIVERS
+from chaos.guard.way_back import cuts_its_revert
 from chaos.reply import COMMAND_TIMEOUT_S, Reply
 from chaos.transport import at
 from core.inventory import Host
@@ -174,6 +175,26 @@ def state(sshd: Sshd) -> tuple[str, bool]:
     tables = subprocess.run([*inside, "nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
     link = subprocess.run([*inside, "ip", "link", "show", "left"], capture_output=True, text=True, check=True).stdout
     return tables, ",UP" in link
+
+
+def test_a_fault_that_would_cut_its_own_way_back_is_refused(sshd: Sshd) -> None:
+    """By the real connection: the interface that it comes in by, the daemon that carries it, and nothing else."""
+
+    def refused(driver: str, arguments: dict[str, object]) -> str:
+        found = cuts_its_revert(LeasedFault("fault", driver, sshd.host, arguments, {}))
+        return found.reason if found else ""
+
+    assert refused("link", {"interface": "uplink"}) == "cuts_revert_path"
+    assert refused("link", {"interface": "left"}) == ""
+    assert refused("process", {"name": "sshd"}) == "cuts_revert_path"
+    assert refused("bird", {"protocol": "rhi"}) == "", "the route back is the kernel's own"
+    subprocess.run(
+        ["ip", "-n", sshd.namespace, "route", "add", "10.78.1.1/32", "dev", "uplink", "proto", "bird"], check=True
+    )
+    assert refused("bird", {"protocol": "rhi"}) == "cuts_revert_path", "a routing daemon's"
+    sshd.signal(signal.SIGSTOP)
+    assert refused("link", {"interface": "left"}) == "revert_path_unknown"
+    sshd.signal(signal.SIGCONT)
 
 
 def test_a_host_is_flat() -> None:
