@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from chaos.drivers import DECLARED
 from chaos.dry import DRY_RUN
 from core.errors import CallError
 from core.judge import RunVerdict, judge
-from core.loader import parse_experiments, parse_inventory
+from core.loader import parse_inventory, parse_past_experiments
 from core.records import Outcome, RunStarted
 from dashboards.report.document import to_document
 from dashboards.report.junit import Suites, to_junit
@@ -73,5 +72,5 @@ def judge_run(run: RunDirectory) -> Judged:
         raise CallError(f"run {run.run}: its journal has no beginning; there is nothing to judge")
     inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
     texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    experiments = parse_experiments(texts, inventory, DECLARED, past=True)
+    experiments = parse_past_experiments(texts, inventory)
     return Judged(started.run, started, judge(records, inventory, experiments))

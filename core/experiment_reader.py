@@ -21,15 +21,14 @@ def read_experiment(
     root: Mapping,
     problems: Problems,
     inventory: Inventory,
-    drivers: Drivers,
+    drivers: Drivers | None,
     earlier: Sequence[Experiment],
     whole: bool = True,
-    past: bool = False,
 ) -> Experiment | None:
     """Return the experiment, or None with the reasons among the problems.
 
-    `earlier` are those before it in the list; not `whole` where some of them could not be read. `past`: it has been
-    run.
+    `earlier` are those before it in the list; not `whole` where some of them could not be read. `drivers`: those that
+    there are; None: it has been run.
     """
     reader = Reader(root, "", problems)
     reader.only(*EXPERIMENT)
@@ -40,7 +39,7 @@ def read_experiment(
     steady = _steady(reader, inventory)
     reverts = _reverts(reader, earlier, whole)
     hold_s = reader.number("hold_s", *EXPERIMENT["hold_s"].range)
-    faults = () if reader.has("reverts") else read_faults(reader, inventory, drivers, hold_s, past)
+    faults = () if reader.has("reverts") else read_faults(reader, inventory, drivers, hold_s)
     settle_s = reader.number("settle_s", *EXPERIMENT["settle_s"].range)
     lease_s = _lease(reader, faults, hold_s)
     together = reader.flag("together") if reader.has("together") else False
@@ -66,7 +65,7 @@ def read_experiment(
         problems.source,
         bool(together),
     )
-    if not past:
+    if drivers is not None:
         _check_lease_lasts(reader, found, earlier)
     return None if problems else found
 

@@ -6,9 +6,10 @@ Nothing is loaded of a file that has one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from core.caps_reader import read_caps
 from core.drivers import Drivers
@@ -22,7 +23,9 @@ from core.inventory import Inventory
 from core.inventory_reader import read_inventory
 from core.lease_rules import Caps
 from core.rails import Rails
-from core.yaml_nodes import LARGEST_BYTES, Problems, parse
+from core.yaml_nodes import LARGEST_BYTES, Mapping, Problems, parse
+
+T = TypeVar("T")
 
 
 def read_text(path: Path) -> str:
@@ -49,13 +52,7 @@ def load_inventory(path: Path) -> Inventory:
 
 def parse_inventory(text: str, source: str) -> Inventory:
     """Return the inventory that `text` is; `source` names it in messages. Raises ConfigError."""
-    problems = Problems(source)
-    root = parse(text, problems)
-    inventory = read_inventory(root, problems) if root is not None else None
-    problems.raise_if_any()
-    if inventory is None:
-        raise AssertionError("no inventory and no problem")
-    return inventory
+    return _parsed(text, source, read_inventory)
 
 
 def load_caps(path: Path) -> Caps:
@@ -65,18 +62,21 @@ def load_caps(path: Path) -> Caps:
 
 def parse_caps(text: str, source: str) -> Caps:
     """Return the caps that `text` is; `source` names it in messages. Raises ConfigError."""
+    return _parsed(text, source, read_caps)
+
+
+def caps(path: Path) -> Caps:
+    """Return the caps in the guard's file; the default ones where there is no such file. Raises ConfigError."""
+    return load_caps(path) if path.exists() else Caps()
+
+
+def _parsed(text: str, source: str, read: Callable[[Mapping, Problems], T | None]) -> T:
     problems = Problems(source)
     root = parse(text, problems)
-    caps = read_caps(root, problems) if root is not None else None
+    found = read(root, problems) if root is not None else None
     problems.raise_if_any()
-    if caps is None:
-        raise AssertionError("no caps and no problem")
-    return caps
-
-
-def caps(path: Path | None) -> Caps:
-    """Return the caps in the guard's file; the default ones where there is no such file. Raises ConfigError."""
-    return load_caps(path) if path and path.exists() else Caps()
+    assert found is not None, "nothing found, and no problem"
+    return found
 
 
 def load_experiments(paths: Sequence[Path], inventory: Inventory, drivers: Drivers) -> tuple[Experiment, ...]:
@@ -114,13 +114,26 @@ def load_all(inventory_file: Path, paths: Sequence[Path], drivers: Drivers) -> t
 
 
 def parse_experiments(
-    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, drivers: Drivers, past: bool = False
+    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, drivers: Drivers
 ) -> tuple[Experiment, ...]:
     """Return the experiments in `texts`, pairs of (source, text, or why there is none).
 
-    `past`: they have been run, perhaps by a version that asked for less. Raises ConfigError with the problems of all;
-    what follows from another file's problem alone is none.
+    Raises ConfigError with the problems of all; what follows from another file's problem alone is none.
     """
+    return _experiments(texts, inventory, drivers)
+
+
+def parse_past_experiments(texts: Sequence[tuple[str, str]], inventory: Inventory) -> tuple[Experiment, ...]:
+    """Return experiments that have been run, to be judged: their faults without the arguments.
+
+    They may have been run by a version that asked for less, or with a driver that is not there any more.
+    """
+    return _experiments(texts, inventory, None)
+
+
+def _experiments(
+    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, drivers: Drivers | None
+) -> tuple[Experiment, ...]:
     experiments: list[Experiment] = []
     lines: list[str] = []
     whole = True
@@ -131,7 +144,7 @@ def parse_experiments(
             continue
         problems = Problems(source)
         root = parse(text, problems)
-        experiment = read_experiment(root, problems, inventory, drivers, experiments, whole, past) if root else None
+        experiment = read_experiment(root, problems, inventory, drivers, experiments, whole) if root else None
         whole = whole and experiment is not None
         lines += problems.lines()
         if experiment is not None:
@@ -148,11 +161,7 @@ def load_game_days(path: Path) -> tuple[GameDay, ...]:
 
 def parse_game_days(text: str, source: str) -> tuple[GameDay, ...]:
     """Return the game days that `text` is; the paths in it are relative to that of `source`. Raises ConfigError."""
-    problems = Problems(source)
-    root = parse(text, problems)
-    game_days = read_game_days(root, problems) if root is not None else ()
-    problems.raise_if_any()
-    return game_days
+    return _parsed(text, source, read_game_days)
 
 
 def load_planned(game_day: GameDay, drivers: Drivers) -> tuple[Rails, timedelta]:

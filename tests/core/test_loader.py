@@ -25,6 +25,7 @@ from core.loader import (
     parse_experiments,
     parse_game_days,
     parse_inventory,
+    parse_past_experiments,
 )
 from core.rails import Rails
 
@@ -129,8 +130,19 @@ def test_what_a_fault_takes_holds_and_shares() -> None:
 def test_a_run_of_the_past_need_not_say_what_its_faults_took() -> None:
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
     text = STORY[0].read_text().replace("    takes: [ace1]\n", "")
-    (found,) = parse_experiments([("x", text)], inventory, DECLARED, past=True)
+    (found,) = parse_past_experiments([("x", text)], inventory)
     assert found.faults[0].takes == ()
+
+
+def test_a_run_of_the_past_may_have_had_a_driver_that_is_gone() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    text = STORY[0].read_text().replace("driver: link", "driver: own").replace("interface: ace1", "wire: ace1")
+    with pytest.raises(ConfigError, match="is 'own', no driver"):
+        parse_experiments([("x", text)], inventory, DECLARED)
+    (found,) = parse_past_experiments([("x", text)], inventory)
+    (now,) = parse_experiments([("x", STORY[0].read_text())], inventory, DECLARED)
+    assert [fault.driver for fault in found.faults] == ["own", "process", "process"]
+    assert [(fault.name, fault.takes) for fault in found.faults] == [(fault.name, fault.takes) for fault in now.faults]
 
 
 def test_nothing_is_reverted_twice_or_when_it_is_over() -> None:
