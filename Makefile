@@ -1,10 +1,10 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak kill-test faults docs
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
 
 setup: ## install what is missing (Debian packages, .venv)
 	@tools/setup
@@ -33,6 +33,13 @@ fuzz: setup ## ten million damaged packets against a model of RFC 9293 (10 min; 
 
 soak: setup ## 10 000 sessions for an hour: memory, drops, lateness (ARGS="--seconds 120 --sessions 2000")
 	@tools/as_root $(BIN)/python -m tests.soak $(ARGS)
+
+kill-test: setup ## kill -9 of controller, guard and its keeper at random moments, 200 times (30 min; ARGS="--kills 12")
+	@tools/as_root $(BIN)/python -m tests.kill $(ARGS)
+
+faults: setup ## how exactly faults come, and how fast the kill switch takes them back (2 min; ARGS="--count 10")
+	@tools/setup bench
+	@tools/as_root $(BIN)/python -m tests.bench.faults $(ARGS)
 
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py

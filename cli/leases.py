@@ -25,7 +25,14 @@ def leases(as_json: bool) -> None:
     """
     from chaos import lease, switch
 
-    found = [lease.read(path) for path in lease.unfinished()]
+    found, damaged = [], []
+    for path in lease.unfinished():
+        try:
+            found.append(lease.read(path))
+        except FileNotFoundError:
+            continue  # it ended just now
+        except lease.LeaseError as error:
+            damaged.append(str(error))
     left_s = [max(0.0, (item.deadline_ns - time.monotonic_ns()) / 1e9) for item in found]
     blocked = switch.reason()
     if as_json:
@@ -39,15 +46,18 @@ def leases(as_json: bool) -> None:
             }
             for item, seconds in zip(found, left_s, strict=True)
         ]
-        click.echo(json.dumps({"leases": rows, "stopped": blocked or None}, indent=2))
-        return
+        click.echo(json.dumps({"leases": rows, "damaged": damaged, "stopped": blocked or None}, indent=2))
+        sys.exit(REVERT_FAILED if damaged else 0)
     for item, seconds in zip(found, left_s, strict=True):
         faults = ", ".join(fault.name for fault in item.faults)
         click.echo(f"{item.lease:<32} {seconds:6.1f} s left  {faults}  (run {item.run})")
-    if not found:
+    for words in damaged:
+        click.echo(words, err=True)
+    if not found and not damaged:
         click.echo("nothing is out", err=True)
     if blocked:
         click.echo(f"new faults are blocked: {blocked}; `vipchaos resume` allows them", err=True)
+    sys.exit(REVERT_FAILED if damaged else 0)
 
 
 @click.command()

@@ -70,8 +70,12 @@ def _gap(instants: Sequence[int], outage: OutageEnded) -> int | None:
     """
     first = max(0, bisect_right(instants, outage.s_a_ns) - 1)
     last = min(len(instants), bisect_left(instants, outage.r_b_ns) + 2)
+    # Answers that were held back on the way come together with later ones: the gap is then the one before them.
+    begin_ns, end_ns = (outage.r_a_ns, outage.s_b_ns)
+    if end_ns <= begin_ns:
+        begin_ns, end_ns = outage.s_a_ns, outage.r_b_ns
     shared = [
-        (min(later, outage.s_b_ns) - max(earlier, outage.r_a_ns), later - earlier)
+        (min(later, end_ns) - max(earlier, begin_ns), later - earlier)
         for earlier, later in pairwise(instants[first:last])
     ]
     common_ns, gap_ns = max(shared, default=(0, 0))

@@ -238,15 +238,13 @@ def disorder(lab: client.Lab) -> Damage:
 
 def table(found: list[Trial], quiet: list[Quiet], false: int, real: int) -> str:
     """Return what was found as Markdown."""
-    lines = [
-        "| outages | trials | each session told | capture's gap inside | switch agrees | width as stated | widest |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    columns = "each session told", "capture's gap inside", "switch agrees", "width as stated", "answers held back"
+    lines = [f"| outages | trials | {' | '.join(columns)} | widest |", "| --- " + "| ---: " * (len(columns) + 2) + "|"]
     for kind in Kind:
         mine = [trial for trial in found if trial.switched.kind is kind]
         counts = [
             sum(getattr(trial, what) for trial in mine)
-            for what in ("reported", "captured_inside", "switch_agrees", "narrow")
+            for what in ("reported", "captured_inside", "switch_agrees", "narrow", "held_back")
         ]
         widest_ms = max((trial.widest_ns for trial in mine), default=0) / 1e6
         lines.append(f"| {kind} | {len(mine)} | " + " | ".join(map(str, counts)) + f" | {widest_ms:.1f} ms |")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.capture_records import CaptureGap
@@ -12,12 +12,25 @@ from tests.accuracy.path import Kind, Switched
 
 
 @dataclass(frozen=True)
+class Report:
+    """One interval that was told of a slot, and the capture's gap there (None: it shows none).
+
+    `slip_ns`: the worst timer error inside the gap; `growth_ns`: by how much the round trip differs at its two ends.
+    """
+
+    slot: int
+    found: Interval
+    gap_ns: int | None
+    slip_ns: int
+    growth_ns: int
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One cut beside its reports: one interval a slot, and the capture's gap there (None: it shows none)."""
+    """One cut beside its reports, one a slot."""
 
     switched: Switched
-    reports: tuple[tuple[int, Interval, int | None], ...]
-    slips: Mapping[int, int]
+    reports: tuple[Report, ...]
     period_ns: int
     slots: int
     tick_ns: int
@@ -26,13 +39,14 @@ class Trial:
     def reported(self) -> bool:
         """Whether every slot reported it, and once: a link may come and go while its ends find each other."""
         once = len(self.reports) == self.slots or self.switched.kind is Kind.LINK
-        return once and len({slot for slot, _, _ in self.reports}) == self.slots
+        return once and len({report.slot for report in self.reports}) == self.slots
 
     @property
     def captured_inside(self) -> bool:
         """Whether each captured gap lies inside its interval."""
         return all(
-            gap_ns is not None and found.lower_ns <= gap_ns <= found.upper_ns for _, found, gap_ns in self.reports
+            report.gap_ns is not None and report.found.lower_ns <= report.gap_ns <= report.found.upper_ns
+            for report in self.reports
         )
 
     @property
@@ -44,27 +58,39 @@ class Trial:
         shortest_ns, longest_ns = self.switched.shortest_ns, self.switched.longest_ns
         if self.switched.kind is Kind.LINK:
             uppers: dict[int, int] = {}
-            for slot, found, _ in self.reports:
-                uppers[slot] = max(uppers.get(slot, 0), found.upper_ns)
+            for report in self.reports:
+                uppers[report.slot] = max(uppers.get(report.slot, 0), report.found.upper_ns)
             return all(upper_ns >= shortest_ns for upper_ns in uppers.values())
-        return all(found.lower_ns <= longest_ns and found.upper_ns >= shortest_ns for _, found, _ in self.reports)
+        intervals = [report.found for report in self.reports]
+        return all(found.lower_ns <= longest_ns and found.upper_ns >= shortest_ns for found in intervals)
 
     @property
     def narrow(self) -> bool:
         """Whether each interval is at most two periods wide, and what is stated for the probe's own timer.
 
         That is the worst timer error inside the gap, at both ends, and a tick for the heartbeat before it. What the
-        record itself states as its error is no excuse here.
+        record itself states as its error is no excuse here. But where an answer was held back on the way, the interval
+        is wider by that: a router keeps packets for a neighbour that it has lost until it is found again.
         """
-        allowed_ns = 2 * self.period_ns + self.tick_ns
-        return all(
-            found.upper_ns - found.lower_ns <= allowed_ns + 2 * self.slips[slot] for slot, found, _ in self.reports
-        )
+        return all(width_ns(report) <= self._allowed_ns(report) + 2 * report.growth_ns for report in self.reports)
+
+    @property
+    def held_back(self) -> bool:
+        """Whether an interval is wider than two periods and our own error because answers were held back."""
+        return self.narrow and any(width_ns(report) > self._allowed_ns(report) for report in self.reports)
+
+    def _allowed_ns(self, report: Report) -> int:
+        return 2 * self.period_ns + self.tick_ns + 2 * report.slip_ns
 
     @property
     def widest_ns(self) -> int:
         """The width of the widest interval."""
-        return max((found.upper_ns - found.lower_ns for _, found, _ in self.reports), default=0)
+        return max(map(width_ns, self.reports), default=0)
+
+
+def width_ns(report: Report) -> int:
+    """Return how wide the interval of a report is."""
+    return report.found.upper_ns - report.found.lower_ns
 
 
 def trials(records: Sequence[Record], switches: Sequence[Switched], period_ns: int, slots: int) -> list[Trial]:
@@ -84,9 +110,10 @@ def trials(records: Sequence[Record], switches: Sequence[Switched], period_ns: i
         reports = []
         for outage in mine:
             gap_ns = gaps.get((outage.slot, outage.s_a_ns), -1)
-            reports.append((outage.slot, interval(outage), None if gap_ns < 0 else gap_ns))
-        slips = {outage.slot: outage.slip_ns for outage in mine}
-        found.append(Trial(switched, tuple(reports), slips, period_ns, slots, tick_ns))
+            growth_ns = abs((outage.r_b_ns - outage.s_b_ns) - (outage.r_a_ns - outage.s_a_ns))
+            shown_ns = None if gap_ns < 0 else gap_ns
+            reports.append(Report(outage.slot, interval(outage), shown_ns, outage.slip_ns, growth_ns))
+        found.append(Trial(switched, tuple(reports), period_ns, slots, tick_ns))
     return found
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from chaos import lease as leases
+from chaos import switch
 from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.transport import at
@@ -33,6 +34,7 @@ CONTROLLER = """
 import json, sys, time
 from pathlib import Path
 from chaos import lease as leases
+from chaos import switch
 from chaos.guard.client import GuardClient
 directory, asked, stop_at = Path(sys.argv[1]), leases.from_body(json.loads(sys.argv[2])), sys.argv[3]
 def reached(step):
@@ -171,6 +173,15 @@ def test_a_command_that_cannot_run_is_an_answer() -> None:
     reply = at(Host("here", "local", "")).look(["/no/such/command"])
     assert reply.code == -1
     assert "No such file" in reply.error
+
+
+def test_a_damaged_lease_keeps_the_kill_switch_from_no_other(host: Host, tmp_path: Path) -> None:
+    path = make(host, tmp_path, 30)
+    inject(host, "left", "right")
+    (path.parent / "bad.json").write_text("{")
+    assert switch.stop("outage", lambda _: None, path.parent, give_up_s=5) == ["bad"]
+    assert out(host) == {"left": False, "right": False}
+    assert switch.reason(path.parent) == "outage"
 
 
 @pytest.mark.parametrize("place", ["gone/guard.db", "file/guard.db"])

@@ -34,6 +34,14 @@ def gap_of(outage: OutageEnded, *instants_ms: float) -> int:
     return found.captured_ns
 
 
+def test_answers_that_were_held_back_and_come_together_show_the_gap_before_them() -> None:
+    """A router keeps the first packets for a neighbour that it has lost, and gives them up with the last at 238 ms."""
+    held = replace(OUTAGE, r_a_ns=238 * MS, s_b1_ns=200 * MS, s_b_ns=210 * MS, r_b_ns=239 * MS, lost=10)
+    assert gap_of(held, 81, 91, 238, 239, 249) == 147 * MS
+    (comparison,) = compare([held, CaptureGap(held.t_ns, "c1", 3, held.s_a_ns, 147 * MS)])
+    assert comparison.inside
+
+
 def test_the_gap_is_taken_from_the_capture() -> None:
     assert gap_of(OUTAGE, 81, 91, 101, 501, 511) == 400 * MS
     (comparison,) = compare([OUTAGE, CaptureGap(OUTAGE.t_ns, "c1", 3, OUTAGE.s_a_ns, 400 * MS)])
