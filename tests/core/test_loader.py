@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.drivers import DECLARED
+from core import shapes
 from core.errors import ConfigError
 from core.experiment import Sessions
 from core.inventory import Host
@@ -254,3 +255,21 @@ def test_the_caps_of_the_documentation_load_and_all_may_be_left_out() -> None:
     ), "the documentation shows the defaults"
     assert parse_caps("faults_a_day: 3", "x") == Caps(faults_a_day=3)
     assert parse_caps("{}", "x") == default
+
+
+@pytest.mark.parametrize(
+    ("page", "keys"),
+    [
+        ("inventory", shapes.INVENTORY),
+        ("experiments", shapes.EXPERIMENT),
+        ("schedule", shapes.GAME_DAYS),
+        ("guard", shapes.CAPS),
+    ],
+)
+def test_every_key_is_in_the_documentation(page: str, keys: Mapping[str, shapes.Key]) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    assert [name for name in names_of(keys) if not re.search(rf"\b{name}\b", text)] == []
+
+
+def names_of(keys: Mapping[str, shapes.Key]) -> set[str]:
+    return set(keys).union(*(names_of(key.keys) for key in keys.values()))
