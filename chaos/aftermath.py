@@ -23,7 +23,7 @@ class Aftermath:
     def words(self) -> str:
         """The same for people."""
         if self.left:
-            return f"not proven reverted, their watchdogs go on: {', '.join(self.left)}"
+            return f"not proven reverted, the guard goes on: {', '.join(self.left)}"
         return f"leases that were still out and are reverted: {self.leases}" if self.leases else "no lease was out"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chaos.transport import Reply, Target
+from core.drivers import Declared
 
 Arguments = Mapping[str, object]
 Prior = Mapping[str, object]
@@ -41,6 +42,11 @@ class Driver(Protocol):
 
     What only reads goes by `target.look`, what changes anything by `target.do`: a dry run does the first alone.
     """
+
+    @property
+    def declared(self) -> Declared:
+        """What it asks for; `arguments` of every step are checked against it."""
+        ...
 
     def commands(self, arguments: Arguments) -> Commands:
         """Return what the steps would do. Nothing is asked and nothing touched."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from chaos import lease as leases
 from chaos.aftermath import revert
 from chaos.child import END_WAIT_S, Child, StillRunningError, ended
+from chaos.drivers import DECLARED
 from chaos.scheduler import Alarms
 from core.errors import ConfigError
 from core.game_days import GameDay, key
@@ -151,7 +152,7 @@ class Service:
     def _refusal(self, game_day: GameDay, now: datetime) -> Refusal | None:
         """Return why it must not start now; the files are read anew, so that a freeze set since then counts."""
         try:
-            rails, duration = load_planned(game_day)
+            rails, duration = load_planned(game_day, DECLARED)
         except ConfigError as error:
             return Refusal(Reason.BAD_CONFIGURATION, str(error).splitlines()[0])
         return refusal(game_day, rails, now, duration)

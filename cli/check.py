@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from chaos.drivers import DECLARED
 from core.loader import load_all
 
 LAB_INVENTORY = Path(__file__).resolve().parent.parent / "experiments" / "lab.yaml"
@@ -29,7 +30,7 @@ def check(inventory: Path, experiments: tuple[Path, ...], as_json: bool) -> None
       vipchaos check --inventory my-network.yaml
       vipchaos check experiments/site-failover.yaml experiments/site-failback.yaml
     """
-    found, loaded = load_all(inventory, experiments)
+    found, loaded = load_all(inventory, experiments, DECLARED)
     if as_json:
         click.echo(json.dumps({"inventory": str(inventory), "experiments": [item.name for item in loaded]}))
         return

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import click
 
+from chaos.drivers import DECLARED
 from chaos.dry import DRY_RUN, TOUCHED_NOTHING, dry
 from chaos.planned import check_plan
 from chaos.runner import Ending, Runner, Surroundings
@@ -91,7 +92,7 @@ def run_once(request: Request, stopped: list[str]) -> Judged:
     Raises VipchaosError.
     """
     inventory = load_inventory(request.inventory_file)
-    experiments = load_experiments(request.experiment_files, inventory)
+    experiments = load_experiments(request.experiment_files, inventory, DECLARED)
     plan = check_plan(inventory, experiments, request.plan)
     check_writable(request.json_file, request.markdown_file, request.junit_file)
     run = RunDirectory.create(request.name)

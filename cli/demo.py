@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from chaos.drivers import DECLARED
 from cli.output import check_writable
 from core.loader import load_experiments, load_inventory
 
@@ -54,7 +55,7 @@ def demo(
     from lab import client
 
     files = experiments or tuple(EXPERIMENTS / name for name in STORY)
-    load_experiments(files, load_inventory(inventory))  # refuse bad files before anything is touched
+    load_experiments(files, load_inventory(inventory), DECLARED)  # refuse bad files before anything is touched
     check_writable(*(Path(value).resolve() for value in (json_file, markdown_file) if value))
     arguments = ["--inventory", str(inventory.resolve())]
     for option, value in (("--json", json_file), ("--markdown", markdown_file)):

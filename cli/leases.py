@@ -65,7 +65,7 @@ def leases(as_json: bool) -> None:
 def stop(reason: str) -> None:
     """Revert every fault that is out on this machine, at once, and block new ones until `vipchaos resume`.
 
-    Needs no controller. Twice without harm. Exit code 7 when a revert is not proven; watchdogs then go on.
+    Needs no controller and no guard. Twice without harm. Exit code 7 when a revert is not proven; the guard goes on.
 
     \b
     Example:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from chaos.drivers import DECLARED, DRIVERS
+from chaos.planned import planned
 from core.experiment import Experiment, Fault
 from core.inventory import Host, Inventory
 from core.loader import load_experiments, load_inventory
@@ -31,10 +33,8 @@ def plan(inventory: Path, experiments: tuple[Path, ...], as_json: bool) -> None:
       vipchaos plan --inventory staging.yaml drain.yaml
       vipchaos run --inventory staging.yaml --plan 0f5d1c2b9a77 drain.yaml
     """
-    from chaos.planned import planned
-
     network = load_inventory(inventory)
-    loaded = load_experiments(experiments, network)
+    loaded = load_experiments(experiments, network, DECLARED)
     document = planned(network, loaded)
     if as_json:
         click.echo(json.dumps(document, indent=2))
@@ -65,8 +65,6 @@ def _lines(inventory: Inventory, experiments: Sequence[Experiment]) -> Iterator[
 
 
 def _fault(fault: Fault, host: Host) -> Iterator[str]:
-    from chaos.drivers import DRIVERS
-
     where = " ".join(filter(None, [host.transport, host.target]))
     takes = f"takes {', '.join(fault.takes)}" if fault.takes else "takes nothing"
     own = f", held {fault.hold_s:g} s" if fault.hold_s is not None else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from chaos.drivers import DECLARED
 from core.errors import CallError, ConfigError
 from core.game_days import GameDay
 from core.loader import load_game_days, load_planned
@@ -72,7 +73,7 @@ def _planned(
     found, problems = {}, []
     for game_day in game_days:
         try:
-            found[game_day.name] = load_planned(game_day)
+            found[game_day.name] = load_planned(game_day, DECLARED)
         except ConfigError as error:
             problems.append(str(error))
     if problems:

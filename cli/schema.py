@@ -22,12 +22,13 @@ def schema(kind: str) -> None:
       vipchaos schema game-days > game-days.schema.json
       vipchaos schema guard > guard.schema.json
     """
+    from chaos.drivers import DECLARED
     from core import schema as schemas
 
     found = {
-        "inventory": schemas.inventory_schema,
-        "experiment": schemas.experiment_schema,
-        "game-days": schemas.game_days_schema,
-        "guard": schemas.guard_schema,
-    }[kind]()
+        "inventory": schemas.inventory_schema(),
+        "experiment": schemas.experiment_schema(DECLARED),
+        "game-days": schemas.game_days_schema(),
+        "guard": schemas.guard_schema(),
+    }[kind]
     click.echo(json.dumps(found, indent=2))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from chaos.drivers import DECLARED
 from cli.schedule import row_document, row_line
 from core.game_days import GameDay
 from core.loader import load_game_days, load_planned
@@ -35,7 +36,7 @@ def serve(game_days: Path, as_json: bool) -> None:
     """
     loaded = load_game_days(game_days)
     for game_day in loaded:
-        load_planned(game_day)  # refuse bad files now and not in the night
+        load_planned(game_day, DECLARED)  # refuse bad files now and not in the night
 
     def tell(row: Row) -> None:
         click.echo(json.dumps(row_document(row)) if as_json else row_line(row))

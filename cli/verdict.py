@@ -14,7 +14,7 @@ from core.errors import CallError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.judge import RunVerdict, judge
-from core.loader import parse_experiments, parse_inventory
+from core.loader import parse_inventory, parse_past_experiments
 from core.records import Outcome, Record, RunEnded, RunStarted
 from dashboards.report.document import to_document
 from dashboards.report.junit import Suites, to_junit
@@ -125,4 +125,4 @@ def what_was_run(run: RunDirectory, started: RunStarted) -> tuple[Inventory, tup
     """Return the inventory and the experiments of a run as they were. Raises ConfigError."""
     inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
     texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    return inventory, parse_experiments(texts, inventory, past=True)
+    return inventory, parse_past_experiments(texts, inventory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.drivers import Drivers
 from core.experiment import Abort, Expectation, Experiment, Fault, Sessions, SteadyState
 from core.fault_reader import read_faults
 from core.inventory import Inventory
@@ -20,14 +21,14 @@ def read_experiment(
     root: Mapping,
     problems: Problems,
     inventory: Inventory,
+    drivers: Drivers | None,
     earlier: Sequence[Experiment],
     whole: bool = True,
-    past: bool = False,
 ) -> Experiment | None:
     """Return the experiment, or None with the reasons among the problems.
 
-    `earlier` are those before it in the list; not `whole` where some of them could not be read. `past`: it has been
-    run.
+    `earlier` are those before it in the list; not `whole` where some of them could not be read. `drivers`: those that
+    there are; None: it has been run.
     """
     reader = Reader(root, "", problems)
     reader.only(*EXPERIMENT)
@@ -38,7 +39,7 @@ def read_experiment(
     steady = _steady(reader, inventory)
     reverts = _reverts(reader, earlier, whole)
     hold_s = reader.number("hold_s", *EXPERIMENT["hold_s"].range)
-    faults = () if reader.has("reverts") else read_faults(reader, inventory, hold_s, past)
+    faults = () if reader.has("reverts") else read_faults(reader, inventory, drivers, hold_s)
     settle_s = reader.number("settle_s", *EXPERIMENT["settle_s"].range)
     lease_s = _lease(reader, faults, hold_s)
     together = reader.flag("together") if reader.has("together") else False
@@ -67,7 +68,7 @@ def read_experiment(
         bool(together),
         slower_limit_s,
     )
-    if not past:
+    if drivers is not None:
         _check_lease_lasts(reader, found, earlier)
     return None if problems else found
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.argument_reader import read_arguments
-from core.drivers import DRIVERS, RUNS_PROGRAMS, TRANSPORTS
+from core.argument_reader import Value, read_arguments
+from core.drivers import Drivers
 from core.experiment import Fault
 from core.inventory import Inventory
 from core.reader import Reader
 from core.shapes import FAULT
 
 
-def read_faults(reader: Reader, inventory: Inventory, hold_s: float | None, past: bool) -> tuple[Fault, ...]:
+def read_faults(
+    reader: Reader, inventory: Inventory, drivers: Drivers | None, hold_s: float | None
+) -> tuple[Fault, ...]:
     """Return the faults of the experiment, which holds for `hold_s`; what is wrong is among the problems.
 
-    A `past` one need not say what its faults take.
+    `drivers` None: it has been run, so what its faults ask for is not looked at, and they need not say what they take.
     """
     faults: list[Fault] = []
     sections = reader.sections("faults", "a list of faults, or reverts instead")
@@ -24,13 +26,11 @@ def read_faults(reader: Reader, inventory: Inventory, hold_s: float | None, past
         name = section.name("name")
         if name is not None and name in (fault.name for fault in faults):
             section.problem(section.line_of("name"), "name", f"{name} is the name of another fault", "each name once")
-        driver = section.choice("driver", DRIVERS, "driver")
         target = _target(section, inventory)
-        _check_reach(section, inventory, driver, target)
+        driver, arguments = _driver(section, inventory, drivers, target)
         at_s = section.number("at_s", *FAULT["at_s"].range, 0.0)
         own_s = section.number("hold_s", *FAULT["hold_s"].range) if section.has("hold_s") else None
-        arguments = read_arguments(section, DRIVERS[driver]) if driver else {}
-        takes = _takes(section, inventory, target, past)
+        takes = _takes(section, inventory, target, drivers is None)
         if name and driver and target and at_s is not None:
             faults.append(Fault(name, driver, target, arguments, at_s, own_s, takes))
     if hold_s is not None and len(faults) == len(sections):
@@ -50,18 +50,24 @@ def _target(section: Reader, inventory: Inventory) -> str | None:
     return target
 
 
-def _check_reach(section: Reader, inventory: Inventory, driver: str | None, target: str | None) -> None:
-    """Note a target whose transport does not carry what the driver says."""
-    if driver is None or target is None:
-        return
-    wanted, found = TRANSPORTS.get(driver, RUNS_PROGRAMS), inventory.hosts[target].transport
-    if found not in wanted:
+def _driver(
+    section: Reader, inventory: Inventory, drivers: Drivers | None, target: str | None
+) -> tuple[str | None, dict[str, Value]]:
+    """Return the driver and its arguments."""
+    if drivers is None:
+        return section.name("driver"), {}
+    driver = section.choice("driver", drivers, "driver")
+    if driver is None:
+        return None, {}
+    wanted, found = drivers[driver].transports, inventory.hosts[target].transport if target else None
+    if found is not None and found not in wanted:
         section.problem(
             section.line_of("target"),
             "target",
             f"{target} is reached by {found}, which the driver {driver} does not speak",
             f"a host with transport {' or '.join(wanted)}",
         )
+    return driver, read_arguments(section, drivers[driver].arguments)
 
 
 def _takes(section: Reader, inventory: Inventory, target: str | None, past: bool) -> tuple[str, ...]:

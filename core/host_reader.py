@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import typing
 
 from core.inventory import Host
 from core.reader import NAME, Reader
+from core.shapes import HOST, Kind
 from core.yaml_nodes import shorten
 
-_SSH = ("user", "port", "identity_file", "known_hosts")
-KEYS: typing.Mapping[str, tuple[str, ...]] = {
-    "local": (),
-    "netns": (),
-    "ssh": _SSH,
-    "cli": (*_SSH, "password_file"),
-    "https": ("port", "credentials_file", "credentials_env", "ca_file"),
-}
-"""Transport -> the keys that a host with it may have besides `transport` and `target`."""
+_READ_APART = ("transport", "target", "port")
 _MACHINE_ALLOWED = "the name or the IP address of a machine"
 
 
@@ -26,13 +18,14 @@ def read_hosts(reader: Reader) -> dict[str, Host]:
     section = reader.section("hosts", "a mapping of host names")
     hosts: dict[str, Host] = {}
     for name, host in section.named_sections() if section else ():
-        transport = host.choice("transport", KEYS, "transport")
+        transport = host.choice("transport", HOST["transport"].choices, "transport")
         if transport is None:
             continue
-        host.only("transport", "target", *KEYS[transport])
+        keys = [key for key, shape in HOST.items() if shape.with_ is None or transport in shape.with_[1]]
+        host.only(*keys)
         target = _target(host, transport)
-        texts = {key: _text(host, key) for key in KEYS[transport] if key != "port" and host.has(key)}
-        port = host.whole("port", 1, 65535) if "port" in KEYS[transport] and host.has("port") else 0
+        texts = {key: _text(host, key) for key in keys if key not in _READ_APART and host.has(key)}
+        port = host.whole("port", *HOST["port"].whole_range) if "port" in keys and host.has("port") else 0
         if transport == "https":
             _check_credentials(host)
         if target is not None:
@@ -56,7 +49,7 @@ def _target(host: Reader, transport: str) -> str | None:
 
 
 def _text(host: Reader, key: str) -> str:
-    return (host.name(key) if key in ("user", "credentials_env") else host.path_of(key)) or ""
+    return (host.name(key) if HOST[key].kind is Kind.NAME else host.path_of(key)) or ""
 
 
 def _check_credentials(host: Reader) -> None:

@@ -6,11 +6,13 @@ Nothing is loaded of a file that has one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from core.caps_reader import read_caps
+from core.drivers import Drivers
 from core.duration import longest
 from core.errors import ConfigError
 from core.experiment import Experiment
@@ -21,7 +23,9 @@ from core.inventory import Inventory
 from core.inventory_reader import read_inventory
 from core.lease_rules import Caps
 from core.rails import Rails
-from core.yaml_nodes import LARGEST_BYTES, Problems, parse
+from core.yaml_nodes import LARGEST_BYTES, Mapping, Problems, parse
+
+T = TypeVar("T")
 
 
 def read_text(path: Path) -> str:
@@ -48,13 +52,7 @@ def load_inventory(path: Path) -> Inventory:
 
 def parse_inventory(text: str, source: str) -> Inventory:
     """Return the inventory that `text` is; `source` names it in messages. Raises ConfigError."""
-    problems = Problems(source)
-    root = parse(text, problems)
-    inventory = read_inventory(root, problems) if root is not None else None
-    problems.raise_if_any()
-    if inventory is None:
-        raise AssertionError("no inventory and no problem")
-    return inventory
+    return _parsed(text, source, read_inventory)
 
 
 def load_caps(path: Path) -> Caps:
@@ -64,32 +62,38 @@ def load_caps(path: Path) -> Caps:
 
 def parse_caps(text: str, source: str) -> Caps:
     """Return the caps that `text` is; `source` names it in messages. Raises ConfigError."""
+    return _parsed(text, source, read_caps)
+
+
+def caps(path: Path) -> Caps:
+    """Return the caps in the guard's file; the default ones where there is no such file. Raises ConfigError."""
+    return load_caps(path) if path.exists() else Caps()
+
+
+def _parsed(text: str, source: str, read: Callable[[Mapping, Problems], T | None]) -> T:
     problems = Problems(source)
     root = parse(text, problems)
-    caps = read_caps(root, problems) if root is not None else None
+    found = read(root, problems) if root is not None else None
     problems.raise_if_any()
-    if caps is None:
-        raise AssertionError("no caps and no problem")
-    return caps
+    assert found is not None, "nothing found, and no problem"
+    return found
 
 
-def caps(path: Path | None) -> Caps:
-    """Return the caps in the guard's file; the default ones where there is no such file. Raises ConfigError."""
-    return load_caps(path) if path and path.exists() else Caps()
+def load_experiments(paths: Sequence[Path], inventory: Inventory, drivers: Drivers) -> tuple[Experiment, ...]:
+    """Return the experiments in the files at `paths`, in that order. `drivers`: those that there are.
 
-
-def load_experiments(paths: Sequence[Path], inventory: Inventory) -> tuple[Experiment, ...]:
-    """Return the experiments in the files at `paths`, in that order. Raises ConfigError with the problems of all."""
+    Raises ConfigError with the problems of all.
+    """
     texts: list[tuple[str, str | ConfigError]] = []
     for path in paths:
         try:
             texts.append((str(path), read_text(path)))
         except ConfigError as unreadable:
             texts.append((str(path), unreadable))
-    return parse_experiments(texts, inventory)
+    return parse_experiments(texts, inventory, drivers)
 
 
-def load_all(inventory_file: Path, paths: Sequence[Path]) -> tuple[Inventory, tuple[Experiment, ...]]:
+def load_all(inventory_file: Path, paths: Sequence[Path], drivers: Drivers) -> tuple[Inventory, tuple[Experiment, ...]]:
     """Return the inventory and the experiments. Raises ConfigError with the problems of all files.
 
     With an inventory that has problems, experiments are only read as YAML: what they name cannot be looked up.
@@ -106,17 +110,30 @@ def load_all(inventory_file: Path, paths: Sequence[Path]) -> tuple[Inventory, tu
             except ConfigError as unreadable:
                 lines.append(str(unreadable))
         raise ConfigError("\n".join(lines)) from refused
-    return inventory, load_experiments(paths, inventory)
+    return inventory, load_experiments(paths, inventory, drivers)
 
 
 def parse_experiments(
-    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, past: bool = False
+    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, drivers: Drivers
 ) -> tuple[Experiment, ...]:
     """Return the experiments in `texts`, pairs of (source, text, or why there is none).
 
-    `past`: they have been run, perhaps by a version that asked for less. Raises ConfigError with the problems of all;
-    what follows from another file's problem alone is none.
+    Raises ConfigError with the problems of all; what follows from another file's problem alone is none.
     """
+    return _experiments(texts, inventory, drivers)
+
+
+def parse_past_experiments(texts: Sequence[tuple[str, str]], inventory: Inventory) -> tuple[Experiment, ...]:
+    """Return experiments that have been run, to be judged: their faults without the arguments.
+
+    They may have been run by a version that asked for less, or with a driver that is not there any more.
+    """
+    return _experiments(texts, inventory, None)
+
+
+def _experiments(
+    texts: Sequence[tuple[str, str | ConfigError]], inventory: Inventory, drivers: Drivers | None
+) -> tuple[Experiment, ...]:
     experiments: list[Experiment] = []
     lines: list[str] = []
     whole = True
@@ -127,7 +144,7 @@ def parse_experiments(
             continue
         problems = Problems(source)
         root = parse(text, problems)
-        experiment = read_experiment(root, problems, inventory, experiments, whole, past) if root else None
+        experiment = read_experiment(root, problems, inventory, drivers, experiments, whole) if root else None
         whole = whole and experiment is not None
         lines += problems.lines()
         if experiment is not None:
@@ -144,15 +161,11 @@ def load_game_days(path: Path) -> tuple[GameDay, ...]:
 
 def parse_game_days(text: str, source: str) -> tuple[GameDay, ...]:
     """Return the game days that `text` is; the paths in it are relative to that of `source`. Raises ConfigError."""
-    problems = Problems(source)
-    root = parse(text, problems)
-    game_days = read_game_days(root, problems) if root is not None else ()
-    problems.raise_if_any()
-    return game_days
+    return _parsed(text, source, read_game_days)
 
 
-def load_planned(game_day: GameDay) -> tuple[Rails, timedelta]:
+def load_planned(game_day: GameDay, drivers: Drivers) -> tuple[Rails, timedelta]:
     """Return the guard rails of a game day's inventory, and how long its run may take. Raises ConfigError."""
     inventory = load_inventory(Path(game_day.inventory))
-    experiments = load_experiments([Path(path) for path in game_day.experiments], inventory)
+    experiments = load_experiments([Path(path) for path in game_day.experiments], inventory, drivers)
     return inventory.rails, longest(experiments)

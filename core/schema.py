@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from core.argument_reader import COMMUNITY, OBJECT
-from core.drivers import DRIVERS, Argument, ArgumentKind
+from core.drivers import Argument, ArgumentKind, Drivers
 from core.game_day_reader import MOMENT
 from core.reader import LONGEST_TEXT, NAME, PATH
 from core.shapes import CAPS, EXPECTATION, EXPERIMENT, FAULT, GAME_DAY, GAME_DAYS, HOST, INVENTORY, TIMINGS, Key, Kind
@@ -18,6 +19,7 @@ from core.time_reader import DATE, TIME, ZONE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, object]
+_NO_DRIVERS: Drivers = MappingProxyType({})
 
 
 def inventory_schema() -> Schema:
@@ -25,9 +27,9 @@ def inventory_schema() -> Schema:
     return _document("inventory", INVENTORY)
 
 
-def experiment_schema() -> Schema:
-    """Return the schema of experiment files."""
-    return _document("experiment", EXPERIMENT)
+def experiment_schema(drivers: Drivers) -> Schema:
+    """Return the schema of experiment files, with the drivers that there are."""
+    return _document("experiment", EXPERIMENT, drivers)
 
 
 def game_days_schema() -> Schema:
@@ -40,8 +42,8 @@ def guard_schema() -> Schema:
     return _document("guard", CAPS)
 
 
-def _document(what: str, keys: Mapping[str, Key]) -> Schema:
-    found = _mapping(keys)
+def _document(what: str, keys: Mapping[str, Key], drivers: Drivers = _NO_DRIVERS) -> Schema:
+    found = _mapping(keys, drivers)
     del found["minProperties"]  # a file in which every key may be left out may be {}
     return {"$schema": DIALECT, "title": f"vipchaos {what}", **found}
 
@@ -92,7 +94,7 @@ def _named(of: Schema) -> Schema:
     return {"type": "object", "propertyNames": names, "additionalProperties": of, "minProperties": 1}
 
 
-def _value(key: Key) -> Schema:
+def _value(key: Key, drivers: Drivers) -> Schema:
     """Return the schema of one key's value."""
     schemas: Mapping[Kind, Schema] = {
         Kind.NAME: _name() | ({"maxLength": int(key.high)} if key.high else {}),
@@ -115,11 +117,12 @@ def _value(key: Key) -> Schema:
         Kind.ADDRESSES: _list(_address(), 1, key.high),
         Kind.TEXTS: _named(_name()),
         Kind.WORDS: {"type": "array", "items": _text(), "minItems": 1},
+        Kind.DRIVER: {"enum": sorted(drivers)},
         Kind.ARGUMENTS: {"type": "object", "minProperties": 1},
     }
     if key.kind in schemas:
         return {**schemas[key.kind], "description": key.about}
-    mapping = _mapping(key.keys)
+    mapping = _mapping(key.keys, drivers)
     inner = {
         Kind.SECTION: mapping,
         Kind.SECTIONS: {"type": "array", "minItems": 1, "items": mapping},
@@ -128,12 +131,12 @@ def _value(key: Key) -> Schema:
     return {**inner, "description": key.about}
 
 
-def _mapping(keys: Mapping[str, Key]) -> Schema:
+def _mapping(keys: Mapping[str, Key], drivers: Drivers) -> Schema:
     """Return the schema of a mapping with these keys."""
     always = [name for name, key in keys.items() if not (key.optional or key.without or key.needed_with)]
     found: Schema = {
         "type": "object",
-        "properties": {name: _value(key) for name, key in keys.items()},
+        "properties": {name: _value(key, drivers) for name, key in keys.items()},
         "required": always,
         "additionalProperties": False,
         "minProperties": 1,
@@ -148,7 +151,10 @@ def _mapping(keys: Mapping[str, Key]) -> Schema:
     if keys is GAME_DAY:
         rules.append({"oneOf": [{"required": [key]} for key in TIMINGS]})
     if keys is FAULT:
-        rules += [_when("driver", (driver,), {"properties": {"arguments": _arguments(driver)}}) for driver in DRIVERS]
+        rules += [
+            _when("driver", (name,), {"properties": {"arguments": _arguments(declared.arguments)}})
+            for name, declared in drivers.items()
+        ]
     return found | ({"allOf": rules} if rules else {})
 
 
@@ -172,9 +178,8 @@ def _never(name: str) -> Schema:
     return {"properties": {name: False}}
 
 
-def _arguments(driver: str) -> Schema:
+def _arguments(wanted: Mapping[str, Argument]) -> Schema:
     """Return the schema of a driver's arguments."""
-    wanted = DRIVERS[driver]
     rules: list[Schema] = []
     for name, argument in wanted.items():
         if argument.only_with is None:

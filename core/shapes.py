@@ -1,6 +1,6 @@
 """Knows which keys the files have that we read, and what each may be, as data.
 
-The readers and the JSON Schema read these tables; those of the drivers' arguments are in `core.drivers`.
+The readers and the JSON Schema read these tables. What drivers ask for each of them declares (`core.drivers`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.drivers import DRIVERS
 from core.experiment import Sessions
 from core.game_days import Every
 from core.inventory import Mode
@@ -48,6 +47,7 @@ class Kind(enum.StrEnum):
     SECTION = "mapping"  # of `keys`
     SECTIONS = "list of mappings"  # of `keys`, at least 1
     NAMED = "mapping of names to mappings"  # of `keys`
+    DRIVER = "name of a driver"
     ARGUMENTS = "arguments of the driver"
 
 
@@ -177,7 +177,7 @@ STEADY_STATE = {
 }
 FAULT = {
     "name": Key(Kind.NAME, "name of the fault"),
-    "driver": Key(Kind.ONE_OF, "what kind of fault", choices=tuple(DRIVERS)),
+    "driver": Key(Kind.DRIVER, "what kind of fault"),
     "target": Key(Kind.NAME, "host in allowed_targets"),
     "arguments": Key(Kind.ARGUMENTS, "what the driver asks for"),
     "at_s": Key(Kind.NUMBER, "when it is injected after the method began; without it, 0", 0, LONGEST_S, optional=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from chaos.drivers import DECLARED
 from core.errors import ConfigError
 from core.experiment import Experiment, SteadyState
 from core.fault_reader import read_faults
@@ -37,7 +38,7 @@ def asked(
     if root is not None:
         reader = Reader(root, "", problems)
         reader.number("lease_s", *EXPERIMENT["lease_s"].range)
-        faults = read_faults(reader, inventory, None, past=False)
+        faults = read_faults(reader, inventory, DECLARED, None)
     problems.raise_if_any()
     steady = SteadyState({}, 0.0, 0.0)
     return Experiment(name, name, steady, faults, None, lease_s, lease_s, 0.0, (), (), SOURCE)

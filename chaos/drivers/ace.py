@@ -11,6 +11,7 @@ import time
 
 from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 IN_SERVICE = "loadbalance vip inservice"
 SHOW_GROUPS = "show ft group status"
@@ -18,13 +19,27 @@ ACTIVE, HOT, STANDBY = "FSM_FT_STATE_ACTIVE", "FSM_FT_STATE_STANDBY_HOT", "FSM_F
 SWITCHED_WITHIN_S = 8.0
 POLL_S = 0.5
 _FIELD = re.compile(r"^\s*(FT Group|My State|Peer State)\s*:\s*(\S+)\s*$")
+_OF_VIP = ("action", ("vip",))
 
 
 class AceDriver:
-    """Arguments: `action`, and `policy_map` and `class_map`, with `context` where it is not that of the login.
+    """Takes `class_map` in `policy_map` out of service, or has `ft_group` switch over.
 
-    Or `ft_group`: the login is in the Admin context then, and the group does not preempt.
+    For the latter the login is in the Admin context, and the group does not preempt.
     """
+
+    declared = Declared(
+        {
+            "action": Argument(ArgumentKind.NAME, "what is done", ("vip", "switchover")),
+            "context": Argument(ArgumentKind.NAME, "the context that the VIP is in", optional=True, only_with=_OF_VIP),
+            "policy_map": Argument(ArgumentKind.NAME, "the multi-match policy map of the VIP", only_with=_OF_VIP),
+            "class_map": Argument(ArgumentKind.NAME, "the VIP's class in it", only_with=_OF_VIP),
+            "ft_group": Argument(
+                ArgumentKind.WHOLE, "the FT group", low=1, high=255, only_with=("action", ("switchover",))
+            ),
+        },
+        ("cli",),
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`: lines that are typed, in one conversation each."""

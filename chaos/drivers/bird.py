@@ -10,14 +10,33 @@ import re
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 _DEFINITION = re.compile(r"define ([A-Za-z_][A-Za-z0-9_]*) = ([0-9]+);\n?\Z")
 _CHECKED = re.compile(r"^Reading configuration from (\S+)\nConfiguration OK$", re.MULTILINE)
 _CONFIGURED = re.compile(r"^Last reconfiguration on (.+)$", re.MULTILINE)
+_OF_METRIC = ("action", ("metric",))
 
 
 class BirdDriver:
-    """Arguments: `socket`, `protocol`, `action` (disable, metric), and for the latter `file`, `metric`, `prefix`."""
+    """Disables `protocol`, or writes `metric` into `file` and looks at what `protocol` announces of `prefix`."""
+
+    declared = Declared(
+        {
+            "socket": Argument(ArgumentKind.PATH, "BIRD's control socket"),
+            "protocol": Argument(ArgumentKind.NAME, "the protocol that is disabled, or that announces the metric"),
+            "action": Argument(ArgumentKind.NAME, "what is done", choices=("disable", "metric")),
+            "file": Argument(
+                ArgumentKind.PATH, "the included file that defines a constant, alone in it", only_with=_OF_METRIC
+            ),
+            "metric": Argument(
+                ArgumentKind.WHOLE, "what the constant is set to", high=16_777_214, only_with=_OF_METRIC
+            ),
+            "prefix": Argument(
+                ArgumentKind.NETWORK, "the route whose announced metric must change", only_with=_OF_METRIC
+            ),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

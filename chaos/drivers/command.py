@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 
 class CommandDriver:
-    """Arguments: `inject`, `prove` (exit code 0: the fault is out, 1: it is not, another: unknown), `revert`."""
+    """The proof's exit code is 0 where the fault is out and 1 where it is not; another is unknown."""
+
+    declared = Declared(
+        {
+            "inject": Argument(ArgumentKind.COMMAND, "the command that injects the fault"),
+            "prove": Argument(ArgumentKind.COMMAND, "ends with 0: the fault is out, 1: it is not, else unknown"),
+            "revert": Argument(ArgumentKind.COMMAND, "the command that reverts it; it may be run twice"),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

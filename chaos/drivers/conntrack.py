@@ -11,6 +11,7 @@ import re
 
 from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 FOLLOWED = 100
 """So many of the entries that are flushed are looked for afterwards."""
@@ -18,7 +19,16 @@ _ID = re.compile(r" id=([0-9]+)$", re.MULTILINE)
 
 
 class ConntrackDriver:
-    """Arguments: `flush` (all, destination), and for the latter `destination`, which sessions were opened to."""
+    """What is flushed comes back by traffic alone."""
+
+    declared = Declared(
+        {
+            "flush": Argument(ArgumentKind.NAME, "which sessions are forgotten", ("all", "destination")),
+            "destination": Argument(
+                ArgumentKind.ADDRESS, "those opened to this address", only_with=("flush", ("destination",))
+            ),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

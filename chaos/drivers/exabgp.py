@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 
+from chaos.announced import ANNOUNCED
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 # Not exabgp-cli, which looks for the pipes by environment, and ends with 0 whatever it is told. The lock keeps two of
 # ours from reading each other's answer; what an earlier client has left unread is read first, and thrown away.
@@ -45,6 +47,7 @@ try:
 except OSError as error:
     sys.exit(str(error))
 """
+ROUTES, SESSIONS = "show adj-rib out extensive", "show neighbor summary"
 ESTABLISHED = "established"
 _ROUTE = re.compile(r"^neighbor (?P<neighbor>\S+) .*?\bipv[46] unicast (?P<route>(?P<prefix>\S+) .*)$", re.MULTILINE)
 _COMMUNITIES = re.compile(r" community (?:\[ (?P<several>[^]]*)\]|(?P<one>\S+))")
@@ -59,17 +62,28 @@ WELL_KNOWN = {
 
 
 class ExabgpDriver:
-    """Arguments: `pipe`, `action` (withdraw, announce), `prefix`, `neighbor`; `next_hop`, `med`, `communities`."""
+    """Withdraws what is announced, or announces what is not; the route is put back as it was listed."""
+
+    declared = Declared(
+        {
+            "pipe": Argument(ArgumentKind.PATH, "the path of ExaBGP's two FIFOs, without `.in` and `.out`"),
+            "action": Argument(ArgumentKind.NAME, "what is done", ("withdraw", "announce")),
+            "prefix": Argument(ArgumentKind.NETWORK, "the route"),
+            "neighbor": Argument(ArgumentKind.ADDRESS, "at this neighbour only", optional=True),
+            **ANNOUNCED,
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
-        """See `Driver.commands`: what is written to the pipe."""
-        pipe, prefix = str(arguments["pipe"]), str(arguments["prefix"])
+        """See `Driver.commands`. Without `neighbor`, each that has the route gets a command."""
         whom = f"neighbor {arguments.get('neighbor', '<each>')}"
-        withdraw = (pipe, f"{whom} withdraw route {prefix}")
-        prove = ((pipe, "show adj-rib out extensive"), (pipe, "show neighbor summary"))
-        if arguments["action"] == "withdraw":
-            return Commands((withdraw,), prove, ((pipe, f"{whom} announce route {prefix} <attributes of before>"),))
-        return Commands(((pipe, f"{whom} announce route {_announcement(arguments)}"),), prove, (withdraw,))
+        withdraw = f"{whom} withdraw route {arguments['prefix']}"
+        announce = f"{whom} announce route {arguments['prefix']} <attributes of before>"
+        inject, revert = withdraw, announce
+        if arguments["action"] == "announce":
+            inject, revert = f"{whom} announce route {_announcement(arguments)}", withdraw
+        prove = (_told(arguments, look) for look in (ROUTES, SESSIONS))
+        return Commands((_told(arguments, inject),), tuple(prove), (_told(arguments, revert),))
 
     def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: neighbour -> route as it is announced to it ('' where it is not, of `announce`).
@@ -174,8 +188,12 @@ def _is_ours(arguments: Arguments, route: str) -> bool:
     )
 
 
-def _speak(arguments: Arguments, command: str) -> list[str]:
-    return ["python3", "-IS", "-c", SPEAK, str(arguments["pipe"]), command]
+def _speak(arguments: Arguments, command: str, speak: str = SPEAK) -> list[str]:
+    return ["python3", "-IS", "-c", speak, str(arguments["pipe"]), command]
+
+
+def _told(arguments: Arguments, command: str) -> tuple[str, ...]:
+    return tuple(_speak(arguments, command, "<what speaks over the pipe>"))
 
 
 def _under_its_name(reply: Reply) -> Reply:
@@ -195,7 +213,7 @@ def _do(target: Target, arguments: Arguments, commands: list[str]) -> Reply:
 
 def _routes(target: Target, arguments: Arguments) -> tuple[dict[str, list[str]] | None, str]:
     """Return neighbour -> routes to the prefix that it is to have, and what was read; None when it cannot be told."""
-    reply = _under_its_name(target.look(_speak(arguments, "show adj-rib out extensive")))
+    reply = _under_its_name(target.look(_speak(arguments, ROUTES)))
     if reply.code != 0:
         return None, reply.words
     found: dict[str, list[str]] = {}
@@ -208,7 +226,7 @@ def _routes(target: Target, arguments: Arguments) -> tuple[dict[str, list[str]] 
 
 def _sessions(target: Target, arguments: Arguments) -> tuple[dict[str, str] | None, str]:
     """Return neighbour -> state of its session, of the neighbours that the fault is about."""
-    reply = _under_its_name(target.look(_speak(arguments, "show neighbor summary")))
+    reply = _under_its_name(target.look(_speak(arguments, SESSIONS)))
     if reply.code != 0:
         return None, reply.words
     rows = [line.split() for line in reply.out.splitlines()[1:]]

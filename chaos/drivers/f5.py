@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 STATUS = "/mgmt/tm/cm/failover-status"
 DEVICES = "/mgmt/tm/cm/device"
@@ -32,7 +33,38 @@ ALLOWED: Mapping[str, tuple[object, ...]] = {
 
 
 class F5Driver:
-    """Arguments: `action`, and `partition` with `virtual_address` or `virtual_server`, or `traffic_group`."""
+    """What is switched off gets the values of before again; a failover is over as it is injected."""
+
+    declared = Declared(
+        {
+            "action": Argument(
+                ArgumentKind.NAME,
+                "what is done",
+                ("standby", "virtual-address", "virtual-server", "route-advertisement"),
+            ),
+            "partition": Argument(
+                ArgumentKind.NAME,
+                "the partition that the object is in",
+                default="Common",
+                only_with=("action", ("virtual-address", "virtual-server", "route-advertisement")),
+            ),
+            "virtual_address": Argument(
+                ArgumentKind.OBJECT,
+                "the virtual address, by its name",
+                only_with=("action", ("virtual-address", "route-advertisement")),
+            ),
+            "virtual_server": Argument(
+                ArgumentKind.OBJECT, "the virtual server", only_with=("action", ("virtual-server",))
+            ),
+            "traffic_group": Argument(
+                ArgumentKind.NAME,
+                "the traffic group that the unit gives away",
+                default="traffic-group-1",
+                only_with=("action", ("standby",)),
+            ),
+        },
+        ("https",),
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`: methods, paths and bodies."""

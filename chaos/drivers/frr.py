@@ -16,13 +16,14 @@ from dataclasses import dataclass
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 LONGEST_MESSAGE = 128
 """Octets of a shutdown's message that reach the neighbour (RFC 8203, section 2)."""
 RUNNING = "show running-config"
-_REFUSAL = re.compile(
-    r"^\s*%(?! Can't open configuration file)", re.MULTILINE
-)  # of vtysh.conf, which need not be there
+# But for a configuration file of vtysh's own, which need not be there.
+_REFUSAL = re.compile(r"^\s*%(?! Can't open configuration file)", re.MULTILINE)
+_OF_BGP = ("action", ("shutdown-neighbor", "withdraw-network"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,70 @@ class _Place:
 
 
 class FrrDriver:
-    """Arguments: `vty_socket`, `action`, and of the latter: `asn`, `neighbor`, `prefix`, `interface`, `cost`, ..."""
+    """Each action changes the lines of one place (`_Place`)."""
+
+    declared = Declared(
+        {
+            "vty_socket": Argument(ArgumentKind.PATH, "the directory of the daemons' sockets", default="/var/run/frr"),
+            "action": Argument(
+                ArgumentKind.NAME,
+                "what is done",
+                (
+                    "shutdown-neighbor",
+                    "withdraw-network",
+                    "withdraw-static",
+                    "interface-cost",
+                    "redistributed-metric",
+                ),
+            ),
+            "asn": Argument(
+                ArgumentKind.WHOLE, "the number in `router bgp`", low=1, high=4_294_967_295, only_with=_OF_BGP
+            ),
+            "neighbor": Argument(
+                ArgumentKind.ADDRESS,
+                "the neighbour that is shut down",
+                only_with=("action", ("shutdown-neighbor",)),
+            ),
+            "prefix": Argument(
+                ArgumentKind.NETWORK,
+                "the route",
+                only_with=("action", ("withdraw-network", "withdraw-static", "redistributed-metric")),
+            ),
+            "interface": Argument(
+                ArgumentKind.NAME, "the interface that gets the cost", only_with=("action", ("interface-cost",))
+            ),
+            "cost": Argument(
+                ArgumentKind.WHOLE, "its OSPF cost", low=1, high=65535, only_with=("action", ("interface-cost",))
+            ),
+            "source": Argument(
+                ArgumentKind.NAME,
+                "what is redistributed into OSPF",
+                ("bgp", "connected", "kernel", "static"),
+                only_with=("action", ("redistributed-metric",)),
+            ),
+            "metric": Argument(
+                ArgumentKind.WHOLE, "its metric", high=16_777_214, only_with=("action", ("redistributed-metric",))
+            ),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
-        """See `Driver.commands`."""
-        place = _place(arguments)
-        is_shutdown = arguments["action"] == "shutdown-neighbor"
-        before = [] if is_shutdown else [f"{place.about} <its other words>"]
-        fault = _fault(arguments, before, "<lease>")
-        return Commands(
-            (_configuring(arguments, _edit(before, fault)),),
-            (_vtysh(arguments, RUNNING), _vtysh(arguments, _look(arguments))),
-            (_configuring(arguments, _edit(fault, before)),),
-        )
+        """See `Driver.commands`. What other words a line has, and how many such lines there are, is not known yet."""
+        about = _place(arguments).about
+        match arguments["action"]:
+            case "shutdown-neighbor":
+                inject = _fault(arguments, [], "<lease>")
+                revert = _edit(inject, [])
+            case "interface-cost":
+                inject = _fault(arguments, [], "")
+                revert = [f"<{about} of before, or no {inject[0]}>"]
+            case "redistributed-metric":
+                revert = [f"{about}<its other words>"]
+                inject = _fault(arguments, revert, "")
+            case _:
+                inject, revert = [f"<no {about} ..., each>"], [f"<{about} ..., each>"]
+        look = (_vtysh(arguments, RUNNING), _vtysh(arguments, _look(arguments)))
+        return Commands((_configuring(arguments, inject),), look, (_configuring(arguments, revert),))
 
     def prior(self, target: Target, arguments: Arguments, term: Term) -> Prior | None:
         """See `Driver.prior`: the lines of before, and those of the fault. None where nobody would notice the fault."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
+from chaos.announced import ANNOUNCED
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 ORIGINS = ("igp", "egp", "incomplete")
 """Of the attribute ORIGIN, by its number (RFC 4271, 5.1.1)."""
@@ -21,7 +23,19 @@ Attribute = Mapping[str, object]
 
 
 class GobgpDriver:
-    """Arguments: `port`, `action`, and `prefix` and `next_hop`, `med`, `communities`; or `neighbor`."""
+    """Withdraws or announces a path of GoBGP's own, or disables a neighbour."""
+
+    declared = Declared(
+        {
+            "port": Argument(ArgumentKind.WHOLE, "the port of its gRPC API", low=1, high=65535, default=50051),
+            "action": Argument(ArgumentKind.NAME, "what is done", ("withdraw", "announce", "disable-neighbor")),
+            "prefix": Argument(ArgumentKind.NETWORK, "the route", only_with=("action", ("withdraw", "announce"))),
+            **ANNOUNCED,
+            "neighbor": Argument(
+                ArgumentKind.ADDRESS, "the neighbour that is disabled", only_with=("action", ("disable-neighbor",))
+            ),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

@@ -10,6 +10,7 @@ import re
 
 from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 # Python is on more machines than socat or an nc that knows UNIX sockets.
 SPEAK = """
@@ -29,10 +30,23 @@ FORCED = {"maint": 0x01, "drain": 0x08}
 FOLLOWED = 100
 """So many of the sessions that are shut are looked for afterwards."""
 _SESSION = re.compile(r"^\S+ proto=\S+ src=(?P<client>\S+) .*\bbe=(?P<backend>\S+) srv=(?P<server>\S+) ", re.MULTILINE)
+_OF_SERVER = ("action", ("maint", "drain", "shut-sessions"))
 
 
 class HaproxyDriver:
-    """Arguments: `socket` (its level is admin), `action`, and `backend` and `server`, or `frontend`."""
+    """What an operator has set before is not touched; sessions that are shut are gone."""
+
+    declared = Declared(
+        {
+            "socket": Argument(ArgumentKind.PATH, "the stats socket, of level admin"),
+            "action": Argument(
+                ArgumentKind.NAME, "what is done", ("maint", "drain", "shut-sessions", "disable-frontend")
+            ),
+            "backend": Argument(ArgumentKind.NAME, "the server's backend", only_with=_OF_SERVER),
+            "server": Argument(ArgumentKind.NAME, "the server", only_with=_OF_SERVER),
+            "frontend": Argument(ArgumentKind.NAME, "the frontend", only_with=("action", ("disable-frontend",))),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

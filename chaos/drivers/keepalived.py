@@ -11,12 +11,24 @@ import re
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 _VALUE = re.compile(r"-?[0-9]+\Z")
 
 
 class KeepalivedDriver:
-    """Arguments: `track_file`, `lower_by` (254: gives up whatever the peer's priority), `interface`, `address`."""
+    """By 254 it is in the FAULT state, whatever the peer's priority; by less, the pair decides who is active."""
+
+    declared = Declared(
+        {
+            "track_file": Argument(ArgumentKind.PATH, "the file that the vrrp_instance tracks with weight 1"),
+            "lower_by": Argument(
+                ArgumentKind.WHOLE, "what is taken from the priority; 254 gives up", low=1, high=254, default=254
+            ),
+            "interface": Argument(ArgumentKind.NAME, "the interface that the address is on"),
+            "address": Argument(ArgumentKind.ADDRESS, "the virtual address that must move"),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

@@ -6,10 +6,13 @@ import json
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 
 class LinkDriver:
-    """Arguments: `interface`. Set down on the switch's side it is a pulled cable: the far end loses its carrier."""
+    """Set down on the switch's side it is a pulled cable: the far end loses its carrier."""
+
+    declared = Declared({"interface": Argument(ArgumentKind.NAME, "the interface of the target that is set down")})
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

@@ -11,16 +11,37 @@ import time
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 PREFIX = "vipchaos_fault_"
 PRIORITY = -500
 """Before connection tracking, so that what is dropped leaves no state."""
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "ospf": 89, "vrrp": 112}
 """IP protocol numbers as of IANA: not every machine has their names."""
+_PORT = Argument(ArgumentKind.WHOLE, "port", low=1, high=65535, optional=True, only_with=("protocol", ("tcp", "udp")))
 
 
 class NftDriver:
-    """Arguments: `action` (drop, reject, lose) with `percent`, `hook`, and what matches; without that all does."""
+    """What matches is said by hook, addresses, protocol and ports; without those everything does."""
+
+    declared = Declared(
+        {
+            "action": Argument(ArgumentKind.NAME, "what becomes of what matches", ("drop", "reject", "lose")),
+            "percent": Argument(
+                ArgumentKind.WHOLE, "so many of a hundred are lost", low=1, high=99, only_with=("action", ("lose",))
+            ),
+            "hook": Argument(
+                ArgumentKind.NAME, "which way of the packets", ("prerouting", "input", "forward", "output")
+            ),
+            "source": Argument(ArgumentKind.NETWORK, "source address or network", optional=True),
+            "destination": Argument(ArgumentKind.NETWORK, "destination address or network", optional=True),
+            "protocol": Argument(
+                ArgumentKind.NAME, "IP protocol", ("icmp", "icmpv6", "ospf", "tcp", "udp", "vrrp"), optional=True
+            ),
+            "source_port": _PORT,
+            "destination_port": _PORT,
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

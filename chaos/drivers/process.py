@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 SIGNALS = {"kill": "KILL", "stop": "TERM", "freeze": "STOP"}
 
 
 class ProcessDriver:
-    """Arguments: `action` (kill, stop, freeze), `name` (as /proc has it), `pid_file`, and but for freeze `start`.
+    """`start` is a command that may be run while the daemon runs.
 
-    `start` is a command that may be run while the daemon runs. Killed and frozen are the daemon and its children;
-    stopped is the daemon, which ends its children itself.
+    Killed and frozen are the daemon and its children; stopped is the daemon, which ends its children itself.
     """
+
+    declared = Declared(
+        {
+            "action": Argument(
+                ArgumentKind.NAME, "SIGKILL, SIGTERM or SIGSTOP", ("kill", "stop", "freeze"), default="kill"
+            ),
+            "name": Argument(ArgumentKind.NAME, "the process's name, so that a reused pid is not hit"),
+            "pid_file": Argument(ArgumentKind.PATH, "the file that holds its pid"),
+            "start": Argument(
+                ArgumentKind.COMMAND, "the command that starts it again", only_with=("action", ("kill", "stop"))
+            ),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

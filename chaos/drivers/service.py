@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from chaos.driver import Arguments, Commands, Prior, Term
 from chaos.transport import Reply, Target
+from core.drivers import Argument, ArgumentKind, Declared
 
 NOTE = "/run/vipchaos-fault-"
 PROPERTIES = ("LoadState", "ActiveState", "SubState", "FreezerState", "InvocationID", "UnitFileState")
 
 
 class ServiceDriver:
-    """Arguments: `action` (stop, kill, freeze), `unit`. Whether the unit is enabled is neither asked nor changed.
+    """Whether the unit is enabled is neither asked nor changed.
 
     Killed are all processes of the unit; that it is stopped then keeps `Restart=` from bringing it back.
     """
+
+    declared = Declared(
+        {
+            "action": Argument(ArgumentKind.NAME, "what is done to the unit", ("stop", "kill", "freeze")),
+            "unit": Argument(ArgumentKind.OBJECT, "the unit, with its suffix, such as bird.service"),
+        }
+    )
 
     def commands(self, arguments: Arguments) -> Commands:
         """See `Driver.commands`."""

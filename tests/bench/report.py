@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from cli.verdict import Basis, judge_run
 from core.judge import judge
-from core.loader import parse_experiments, parse_inventory
+from core.loader import parse_inventory, parse_past_experiments
 from tests.pages import put
 from tests.recorded.synthetic import Synthetic
 
@@ -78,7 +78,7 @@ def measure(sessions: int, seconds: int, rounds: int) -> list[Figure]:
     large = Synthetic(sessions=sessions, seconds=seconds, rounds=rounds)
     inventory = parse_inventory(large.inventory, "inventory")
     texts = [(f"experiment-{number}", text) for number, text in enumerate(large.experiments)]
-    figures.append(judging(Basis(large.all(), inventory, parse_experiments(texts, inventory))))
+    figures.append(judging(Basis(large.all(), inventory, parse_past_experiments(texts, inventory))))
     return figures
 
 

@@ -7,8 +7,8 @@ import textwrap
 from pathlib import Path
 
 from chaos.driver import Term
+from chaos.drivers import DECLARED
 from chaos.transport import at
-from core import drivers as declared
 from core.inventory import Host
 from core.loader import parse_experiments, parse_inventory
 from tests.chaos.as_planned import DRIVERS
@@ -19,7 +19,7 @@ TERM = Term("one.fault", 0)
 
 def test_each_driver_is_found_and_declares_its_arguments() -> None:
     files = (ROOT / "chaos" / "drivers").glob("[a-z]*.py")
-    assert set(DRIVERS) == set(declared.DRIVERS) == {path.stem for path in files}
+    assert set(DRIVERS) == set(DECLARED) == {path.stem for path in files}
 
 
 def test_each_driver_is_in_the_documentation_with_an_example_that_loads() -> None:
@@ -30,14 +30,14 @@ def test_each_driver_is_in_the_documentation_with_an_example_that_loads() -> Non
     shown = set()
     for number, example in enumerate(re.findall(r"```yaml\n(driver: .*?)```", page, re.DOTALL)):
         fault = "faults:\n  - name: example\n" + textwrap.indent(example, "    ") + "\n"
-        (loaded,) = parse_experiments([(f"example {number}", before + fault + after)], inventory)
+        (loaded,) = parse_experiments([(f"example {number}", before + fault + after)], inventory, DECLARED)
         shown.add(loaded.faults[0].driver)
     assert shown == set(DRIVERS)
-    for driver, arguments in declared.DRIVERS.items():
+    for driver, declared in DECLARED.items():
         assert f"\n### {driver}\n" in page
         section = page.split(f"\n### {driver}\n")[1].split("\n#")[0]
         (row,) = re.findall(rf"^\| `{driver}` .*", page, re.MULTILINE)
-        assert all(re.search(rf"\b{name}\b", row + section) for name in arguments), driver
+        assert all(re.search(rf"\b{name}\b", row + section) for name in declared.arguments), driver
 
 
 def lab_with_the_hosts_of_the_documentation() -> str:

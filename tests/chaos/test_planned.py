@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from chaos.driver import Arguments, Prior, Term
+from chaos.drivers import DECLARED
 from chaos.drivers.link import LinkDriver
 from chaos.planned import SHORTEST_HASH, check_plan, plan_hash, planned
 from chaos.transport import Reply, Target, at
-from core.drivers import DRIVERS as DECLARED
 from core.errors import BlockedError, CallError
 from core.inventory import Host
 from core.loader import parse_experiments, parse_inventory
@@ -105,7 +105,7 @@ def test_every_driver_is_held_to_its_word_by_a_test() -> None:
 
 def hash_of(inventory: str = LAB, story: Sequence[tuple[str, str]] = STORY) -> str:
     network = parse_inventory(inventory, "lab.yaml")
-    return plan_hash(network, parse_experiments(story, network))
+    return plan_hash(network, parse_experiments(story, network, DECLARED))
 
 
 def changed(old: str, new: str) -> list[tuple[str, str]]:
@@ -158,7 +158,7 @@ def test_order_network_and_commands_matter(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_plan_that_changed_is_refused() -> None:
     network = parse_inventory(LAB, "lab.yaml")
-    experiments = parse_experiments(STORY, network)
+    experiments = parse_experiments(STORY, network, DECLARED)
     found = plan_hash(network, experiments)
     for good in (found, found.upper(), found[:SHORTEST_HASH]):
         check_plan(network, experiments, good)
@@ -173,7 +173,7 @@ def test_a_plan_that_changed_is_refused() -> None:
 
 def test_the_document_tells_commands_targets_and_timeline() -> None:
     network = parse_inventory(LAB, "lab.yaml")
-    document = json.loads(json.dumps(planned(network, parse_experiments(STORY, network))))
+    document = json.loads(json.dumps(planned(network, parse_experiments(STORY, network, DECLARED))))
     assert document["hash"] == hash_of()
     withdrawal = document["experiments"][3]
     (fault,) = withdrawal["faults"]
@@ -197,7 +197,7 @@ def test_the_document_tells_commands_targets_and_timeline() -> None:
 
 def test_every_key_of_the_document_is_in_the_documentation() -> None:
     network = parse_inventory(LAB, "lab.yaml")
-    document = planned(network, parse_experiments(STORY, network))
+    document = planned(network, parse_experiments(STORY, network, DECLARED))
     section = (ROOT / "docs" / "trials.md").read_text().split("## Trials")[0]
     quoted = re.findall(r"`([^`\n]+)`", section)
     words = {word for text in quoted for word in re.findall("[a-z_]+", text)}

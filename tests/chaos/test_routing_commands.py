@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.drivers import DRIVERS
-from core import drivers as declared
+from chaos.drivers import DECLARED, DRIVERS
 
 BIRD = {
     "socket": "/run/r1.ctl",
@@ -22,6 +21,7 @@ ROUTE = {
     "neighbor": "10.9.0.1",
 }
 FRR = ROUTE | {"vty_socket": "/run/frr", "asn": 65001, "interface": "eth0", "cost": 5, "source": "static", "metric": 9}
+PIPE = "python3 -IS -c <what speaks over the pipe> /run/exabgp"
 SED, GOBGP = "sed -i --follow-symlinks", "gobgp -u 127.0.0.1 -p 50051"
 OSPF = "-c router ospf -c redistribute static"
 SAID = [
@@ -37,15 +37,15 @@ SAID = [
         "exabgp",
         ROUTE | {"pipe": "/run/exabgp"},
         "withdraw",
-        "/run/exabgp neighbor 10.9.0.1 withdraw route 192.0.2.80/32",
-        "/run/exabgp neighbor 10.9.0.1 announce route 192.0.2.80/32 <attributes of before>",
+        f"{PIPE} neighbor 10.9.0.1 withdraw route 192.0.2.80/32",
+        f"{PIPE} neighbor 10.9.0.1 announce route 192.0.2.80/32 <attributes of before>",
     ),
     (
         "exabgp",
         {"pipe": "/run/exabgp", "prefix": "192.0.2.80/32", "next_hop": "10.9.0.2"},
         "announce",
-        "/run/exabgp neighbor <each> announce route 192.0.2.80/32 next-hop 10.9.0.2",
-        "/run/exabgp neighbor <each> withdraw route 192.0.2.80/32",
+        f"{PIPE} neighbor <each> announce route 192.0.2.80/32 next-hop 10.9.0.2",
+        f"{PIPE} neighbor <each> withdraw route 192.0.2.80/32",
     ),
     (
         "gobgp",
@@ -79,24 +79,24 @@ SAID = [
         "frr",
         FRR,
         "withdraw-network",
-        "-c router bgp 65001 -c address-family ipv4 unicast -c no network 192.0.2.80/32 <its other words>",
-        "-c router bgp 65001 -c address-family ipv4 unicast -c network 192.0.2.80/32 <its other words>",
+        "-c router bgp 65001 -c address-family ipv4 unicast -c <no network 192.0.2.80/32 ..., each>",
+        "-c router bgp 65001 -c address-family ipv4 unicast -c <network 192.0.2.80/32 ..., each>",
     ),
     (
         "frr",
         FRR | {"prefix": "2001:db8::80/128"},
         "withdraw-static",
-        "-c no ipv6 route 2001:db8::80/128 <its other words>",
-        "-c ipv6 route 2001:db8::80/128 <its other words>",
+        "-c <no ipv6 route 2001:db8::80/128 ..., each>",
+        "-c <ipv6 route 2001:db8::80/128 ..., each>",
     ),
     (
         "frr",
         FRR,
         "interface-cost",
         "-c interface eth0 -c ip ospf cost 5",
-        "-c interface eth0 -c ip ospf cost <its other words>",
+        "-c interface eth0 -c <ip ospf cost of before, or no ip ospf cost 5>",
     ),
-    ("frr", FRR, "redistributed-metric", f"{OSPF} metric 9 <its other words>", f"{OSPF} <its other words>"),
+    ("frr", FRR, "redistributed-metric", f"{OSPF} metric 9<its other words>", f"{OSPF}<its other words>"),
 ]
 
 
@@ -113,4 +113,4 @@ def test_what_would_be_done(driver: str, arguments: dict[str, object], action: s
 
 def test_each_action_is_shown() -> None:
     for driver in {said[0] for said in SAID}:
-        assert {said[2] for said in SAID if said[0] == driver} == set(declared.DRIVERS[driver]["action"].choices)
+        assert {said[2] for said in SAID if said[0] == driver} == set(DECLARED[driver].arguments["action"].choices)

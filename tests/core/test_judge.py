@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.drivers import DECLARED
 from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
@@ -46,7 +47,9 @@ def inventory() -> Inventory:
 
 @pytest.fixture(scope="module")
 def experiment() -> Experiment:
-    (found,) = load_experiments([EXPERIMENTS / "node-failover.yaml"], load_inventory(EXPERIMENTS / "lab.yaml"))
+    (found,) = load_experiments(
+        [EXPERIMENTS / "node-failover.yaml"], load_inventory(EXPERIMENTS / "lab.yaml"), DECLARED
+    )
     return replace(found, expectations=(Expectation(("c1",), "dc1", "ace2", "N1", Sessions.SURVIVE, 1.0, 0.5),))
 
 

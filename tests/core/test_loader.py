@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaos.drivers import DECLARED
+from core import shapes
 from core.errors import ConfigError
 from core.experiment import Sessions
 from core.inventory import Host
@@ -24,6 +26,7 @@ from core.loader import (
     parse_experiments,
     parse_game_days,
     parse_inventory,
+    parse_past_experiments,
 )
 from core.rails import Rails
 
@@ -46,7 +49,7 @@ def kind_of(path: Path) -> str:
 def test_the_lab_and_its_story_load() -> None:
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
     assert [str(site.nat_pool.network) for site in inventory.sites.values()] == ["10.1.100.0/28", "10.2.100.0/28"]
-    experiments = load_experiments(STORY, inventory)
+    experiments = load_experiments(STORY, inventory, DECLARED)
     assert [experiment.name for experiment in experiments] == [path.stem for path in STORY]
     assert experiments[0].expectations[0].sessions is Sessions.SURVIVE
     assert experiments[2].reverts == "site-failover"
@@ -57,7 +60,7 @@ def test_a_copy_may_be_changed() -> None:
     text = (EXPERIMENTS / "lab.yaml").read_text().replace("c1", "berlin")
     inventory = parse_inventory(text, "copy.yaml")
     experiment = STORY[0].read_text().replace("c1", "berlin")
-    (loaded,) = parse_experiments([("copy.yaml", experiment)], inventory)
+    (loaded,) = parse_experiments([("copy.yaml", experiment)], inventory, DECLARED)
     assert loaded.expectations[0].vantages == ("berlin", "c2")
 
 
@@ -66,7 +69,7 @@ def test_a_bad_file_is_refused_with_its_message(path: Path, monkeypatch: pytest.
     monkeypatch.chdir(BAD)
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
     loaders: dict[str, Callable[[Path], object]] = {
-        "experiment": lambda bad: load_experiments([bad], inventory),
+        "experiment": lambda bad: load_experiments([bad], inventory, DECLARED),
         "inventory": load_inventory,
         "game-days": load_game_days,
         "guard": load_caps,
@@ -107,7 +110,7 @@ def test_a_file_that_is_missing_or_not_text(tmp_path: Path) -> None:
 def test_one_experiment_twice() -> None:
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
     with pytest.raises(ConfigError, match="node-failover is in the list already"):
-        load_experiments([STORY[0], STORY[0]], inventory)
+        load_experiments([STORY[0], STORY[0]], inventory, DECLARED)
 
 
 def test_what_a_fault_takes_holds_and_shares() -> None:
@@ -116,20 +119,31 @@ def test_what_a_fault_takes_holds_and_shares() -> None:
     text = text.replace("takes: [ace1]", "takes: [ace1, dc2]\n    at_s: 1.5\n    hold_s: 2").replace(
         "    target: ace1\n", "    target: ace1\n    takes: []\n", 1
     )
-    (found,) = parse_experiments([("x", text + "\ntogether: true\n")], inventory)
+    (found,) = parse_experiments([("x", text + "\ntogether: true\n")], inventory, DECLARED)
     assert [fault.takes for fault in found.faults] == [("ace1", "dc2"), (), ("ace1",)]
     assert [(fault.at_s, fault.hold_s) for fault in found.faults] == [(1.5, 2.0), (0.0, None), (0.0, None)]
     assert found.together
     assert found.method_s == 6.5
-    (plain,) = parse_experiments([("x", STORY[0].read_text())], inventory)
+    (plain,) = parse_experiments([("x", STORY[0].read_text())], inventory, DECLARED)
     assert not plain.together
 
 
 def test_a_run_of_the_past_need_not_say_what_its_faults_took() -> None:
     inventory = load_inventory(EXPERIMENTS / "lab.yaml")
     text = STORY[0].read_text().replace("    takes: [ace1]\n", "")
-    (found,) = parse_experiments([("x", text)], inventory, past=True)
+    (found,) = parse_past_experiments([("x", text)], inventory)
     assert found.faults[0].takes == ()
+
+
+def test_a_run_of_the_past_may_have_had_a_driver_that_is_gone() -> None:
+    inventory = load_inventory(EXPERIMENTS / "lab.yaml")
+    text = STORY[0].read_text().replace("driver: link", "driver: own").replace("interface: ace1", "wire: ace1")
+    with pytest.raises(ConfigError, match="is 'own', no driver"):
+        parse_experiments([("x", text)], inventory, DECLARED)
+    (found,) = parse_past_experiments([("x", text)], inventory)
+    (now,) = parse_experiments([("x", STORY[0].read_text())], inventory, DECLARED)
+    assert [fault.driver for fault in found.faults] == ["own", "process", "process"]
+    assert [(fault.name, fault.takes) for fault in found.faults] == [(fault.name, fault.takes) for fault in now.faults]
 
 
 def test_nothing_is_reverted_twice_or_when_it_is_over() -> None:
@@ -137,10 +151,10 @@ def test_nothing_is_reverted_twice_or_when_it_is_over() -> None:
     failover, failback = STORY[1].read_text(), STORY[2].read_text()
     again = failback.replace("name: site-failback", "name: again")
     with pytest.raises(ConfigError, match="site-failover is reverted by site-failback already"):
-        parse_experiments([("a", failover), ("b", failback), ("c", again)], inventory)
+        parse_experiments([("a", failover), ("b", failback), ("c", again)], inventory, DECLARED)
     over = re.sub(r"(    target: .*\n)", r"\1    hold_s: 2\n", failover)
     with pytest.raises(ConfigError, match="nothing of site-failover is out at its end"):
-        parse_experiments([("a", over), ("b", failback)], inventory)
+        parse_experiments([("a", over), ("b", failback)], inventory, DECLARED)
 
 
 def test_a_lease_lasts_until_its_failback_can_come() -> None:
@@ -149,10 +163,10 @@ def test_a_lease_lasts_until_its_failback_can_come() -> None:
     for lease_s, good in ((13, True), (12, False)):
         texts = [("a", failover.replace("lease_s: 30", f"lease_s: {lease_s}")), ("b", failback)]
         if good:
-            assert parse_experiments(texts, inventory)[1].reverts == "site-failover"
+            assert parse_experiments(texts, inventory, DECLARED)[1].reverts == "site-failover"
             continue
         with pytest.raises(ConfigError, match=r"is 12 s, and this cannot come before 8 s, allowed: .* at least 13"):
-            parse_experiments(texts, inventory)
+            parse_experiments(texts, inventory, DECLARED)
 
 
 @given(st.text(max_size=200) | st.text("{}[]:,-&*!|>'\"%@ \n\tab0.", max_size=80))
@@ -207,7 +221,7 @@ def test_the_game_days_load_and_the_documentation_shows_them() -> None:
         "random every week mon,tue,wed,thu,fri 10:00-16:00 seed 2026 Europe/Brussels",
         "once 2026-11-12 21:00 America/New_York",
     ]
-    rails, longest = load_planned(loaded[0])
+    rails, longest = load_planned(loaded[0], DECLARED)
     assert rails == Rails()
     # First answers, the gate, three faults that are armed, proven and reverted, the hold, and the settling.
     assert longest.total_seconds() == 15 + (2 + 20) + 3 * (5 + 10 + 15) + 5 + (5 + 20)
@@ -241,3 +255,21 @@ def test_the_caps_of_the_documentation_load_and_all_may_be_left_out() -> None:
     ), "the documentation shows the defaults"
     assert parse_caps("faults_a_day: 3", "x") == Caps(faults_a_day=3)
     assert parse_caps("{}", "x") == default
+
+
+@pytest.mark.parametrize(
+    ("page", "keys"),
+    [
+        ("inventory", shapes.INVENTORY),
+        ("experiments", shapes.EXPERIMENT),
+        ("schedule", shapes.GAME_DAYS),
+        ("guard", shapes.CAPS),
+    ],
+)
+def test_every_key_is_in_the_documentation(page: str, keys: Mapping[str, shapes.Key]) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    assert [name for name in names_of(keys) if not re.search(rf"\b{name}\b", text)] == []
+
+
+def names_of(keys: Mapping[str, shapes.Key]) -> set[str]:
+    return set(keys).union(*(names_of(key.keys) for key in keys.values()))

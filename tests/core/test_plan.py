@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaos.drivers import DECLARED
 from core.experiment import Abort, Experiment, Fault, SteadyState
 from core.loader import load_experiments, load_inventory
 from core.plan import (
@@ -101,7 +102,9 @@ def test_the_longest_is_every_wait_used_up() -> None:
 
 def test_the_story_of_the_lab() -> None:
     names = ("node-failover", "site-failover", "site-failback", "route-withdrawal")
-    found = load_experiments([EXPERIMENTS / f"{name}.yaml" for name in names], load_inventory(EXPERIMENTS / "lab.yaml"))
+    found = load_experiments(
+        [EXPERIMENTS / f"{name}.yaml" for name in names], load_inventory(EXPERIMENTS / "lab.yaml"), DECLARED
+    )
     steps = timeline(found)
     assert [step.experiment for step in steps if step.kind is StepKind.DONE] == list(names)
     settled = [step.experiment for step in steps if step.kind is StepKind.SETTLE]

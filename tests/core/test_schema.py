@@ -16,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from core.drivers import DRIVERS, ArgumentKind
+from chaos.drivers import DECLARED
+from core.drivers import ArgumentKind
 from core.errors import ConfigError
 from core.loader import load_inventory, parse_caps, parse_experiments, parse_game_days, parse_inventory
 from core.schema import experiment_schema, game_days_schema, guard_schema, inventory_schema
 from tests.core.test_loader import BAD, CAPS, EXPERIMENTS, FILES, ROOT, STORY, kind_of
 
 SCHEMAS = {
-    "experiment": experiment_schema(),
+    "experiment": experiment_schema(DECLARED),
     "inventory": inventory_schema(),
     "game-days": game_days_schema(),
     "guard": guard_schema(),
@@ -73,7 +74,7 @@ def refusal(kind: str, value: object) -> str:
     """What the reader says of a value, '' where it accepts it. JSON is YAML."""
     text = json.dumps(value)
     parsers: dict[str, Callable[[], object]] = {
-        "experiment": lambda: parse_experiments([("x", text)], LAB),
+        "experiment": lambda: parse_experiments([("x", text)], LAB, DECLARED),
         "inventory": lambda: parse_inventory(text, "x"),
         "game-days": lambda: parse_game_days(text, "x"),
         "guard": lambda: parse_caps(text, "x"),
@@ -89,12 +90,12 @@ def test_the_schemas_are_schemas() -> None:
     for schema in SCHEMAS.values():
         Draft202012Validator.check_schema(schema)
         json.dumps(schema)
-    kinds = {argument.kind for arguments in DRIVERS.values() for argument in arguments.values()}
+    kinds = {argument.kind for each in DECLARED.values() for argument in each.arguments.values()}
     assert kinds == set(ArgumentKind), "each kind is used by a driver, and so has been translated"
 
 
 def test_every_file_and_every_documented_example_is_valid() -> None:
-    assert len(GOOD) >= len(STORY) + len(DRIVERS) + 1
+    assert len(GOOD) >= len(STORY) + len(DECLARED) + 1
     for text in GOOD:
         assert list(VALIDATORS["experiment"].iter_errors(yaml.safe_load(text))) == []
     for text in INVENTORIES:
@@ -220,5 +221,5 @@ def test_reader_and_schema_agree_on_caps(value: object) -> None:
 
 def test_a_name_that_looks_like_a_number_is_a_name() -> None:
     text = FAILOVER.replace("name: node-failover", "name: 2026")
-    assert parse_experiments([("x", text)], LAB)[0].name == "2026"
+    assert parse_experiments([("x", text)], LAB, DECLARED)[0].name == "2026"
     assert accepts("experiment", yaml.safe_load(text))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaos.drivers import DECLARED
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.judge import RunVerdict, judge
@@ -75,7 +76,7 @@ def inventory() -> Inventory:
 
 @pytest.fixture(scope="module")
 def experiment() -> Experiment:
-    (found,) = load_experiments([EXPERIMENTS / "node-failover.yaml"], LAB)
+    (found,) = load_experiments([EXPERIMENTS / "node-failover.yaml"], LAB, DECLARED)
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.drivers import DECLARED
 from core.capture_records import CaptureGap
 from core.judge import RunVerdict, Verdict, judge
 from core.loader import load_experiments, load_inventory
@@ -25,7 +26,7 @@ def verdict_of(*more: Record) -> RunVerdict:
     inventory = load_inventory(ROOT / "experiments" / "lab.yaml")
     inventory = replace(inventory, vantages={"c1": inventory.vantages["c1"]})
     (experiment,) = load_experiments(
-        [ROOT / "experiments" / "node-failover.yaml"], load_inventory(ROOT / "experiments" / "lab.yaml")
+        [ROOT / "experiments" / "node-failover.yaml"], load_inventory(ROOT / "experiments" / "lab.yaml"), DECLARED
     )
     return judge(history(*more), inventory, [experiment])
 

@@ -225,10 +225,10 @@ def test_an_interrupted_run_and_an_empty_one_are_shown(judged: Judged) -> None:
 
 def test_a_failed_run_says_what_broke() -> None:
     made = Synthetic(sessions=40, seconds=120, node_outage_s=1.6)
-    from core.loader import parse_experiments, parse_inventory
+    from core.loader import parse_inventory, parse_past_experiments
 
     inventory = parse_inventory(made.inventory, "inventory")
-    experiments = parse_experiments([("e", text) for text in made.experiments], inventory)
+    experiments = parse_past_experiments([("e", text) for text in made.experiments], inventory)
     records = made.all()
     started = records[0]
     found = view(Run(started, records, judge(records, inventory, experiments), inventory, experiments))  # type: ignore[arg-type]
