@@ -21,6 +21,7 @@ COMMANDS = {
     "runs": ("cli.runs", "List the runs."),
     "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
     "evidence": ("cli.evidence", "List the packets kept around outages and drops."),
+    "ship": ("cli.ship", "Write the journals to InfluxDB; say how that stands."),
 }
 EXIT_CODES = """\b
 Exit codes:

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from core.bodies import from_body, to_body
@@ -155,10 +156,7 @@ def read_journal(path: Path, after_seq: int = 0) -> tuple[list[Record], int]:
     Works beside a living writer, after its kill -9, and on a finished journal that may only be read. A record
     of a kind that this version does not know is passed over. Raises JournalError when the file is none.
     """
-    try:
-        rows = _rows(path, after_seq)
-    except sqlite3.Error as error:
-        raise JournalError(f"{path}: is not a readable journal: {error}") from error
+    rows = read_rows(path, "SELECT seq, kind, body FROM records WHERE seq > ? ORDER BY seq", (after_seq,))
     records: list[Record] = []
     for _, kind, body in rows:
         try:
@@ -168,14 +166,21 @@ def read_journal(path: Path, after_seq: int = 0) -> tuple[list[Record], int]:
     return records, rows[-1][0] if rows else after_seq
 
 
-def _rows(path: Path, after_seq: int) -> list[tuple[int, str, str]]:
+def read_rows(path: Path, statement: str, parameters: tuple[int, ...]) -> list[Any]:
+    """Return what a SELECT on the table `records` (seq, t_ns, kind, vantage, body) gives. Raises JournalError."""
+    try:
+        return _rows(path, statement, parameters)
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: is not a readable journal: {error}") from error
+
+
+def _rows(path: Path, statement: str, parameters: tuple[int, ...]) -> list[Any]:
     if not path.exists():
         raise JournalError(f"{path}: no such journal")
-    statement = "SELECT seq, kind, body FROM records WHERE seq > ? ORDER BY seq"
     for options in ("mode=ro", "mode=ro&immutable=1"):
         connection = sqlite3.connect(f"file:{quote(str(path))}?{options}", uri=True, timeout=5)
         try:
-            return connection.execute(statement, (after_seq,)).fetchall()
+            return connection.execute(statement, parameters).fetchall()
         except sqlite3.OperationalError:
             # immutable is right only for a finished journal: one with no WAL beside it.
             if "immutable" in options or path.with_name(path.name + "-wal").exists():

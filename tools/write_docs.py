@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from core.series.page import as_markdown as series  # noqa: E402
 from core.tcp.states import as_markdown  # noqa: E402  the path comes first
 
 PAGE = """# The session machine
@@ -19,3 +20,4 @@ does not allow: the machine raises, and its state stays. Written by `make docs` 
 
 if __name__ == "__main__":
     (ROOT / "docs" / "session-machine.md").write_text(PAGE + as_markdown())
+    (ROOT / "docs" / "series.md").write_text(series())
