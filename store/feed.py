@@ -6,17 +6,19 @@ A record's wall time is its monotonic instant plus the offset of the last record
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import msgspec
 
 from core.bodies import RECORD_TYPES
 from core.errors import VipchaosError
 from core.records import ProbeStarted, RunStarted
-from core.series.facts import POINTS
-from core.series.point import Point, writer
+from core.series.facts import POINTS, STRAIGHT
+from core.series.point import Point, straight, writer
 from store.journal import JournalError, read_rows
 from store.judged import run_points
 from store.ledger import Cursor, DeadLetter
@@ -24,7 +26,22 @@ from store.runs import CONTROLLER, home
 
 OUTCOME = "outcome"
 _ANCHOR = "SELECT seq, t_ns, body FROM records WHERE kind IN ('RunStarted', 'ProbeStarted') ORDER BY seq"
-_DECODE = {kind: msgspec.json.Decoder(RECORD_TYPES[kind]).decode for kind in POINTS}
+
+
+def _decoder(kind: str) -> Callable[[str], Any]:
+    """Read a record whole; where the point has its fields, one by one, only these are read."""
+    if kind not in STRAIGHT:
+        return msgspec.json.Decoder(RECORD_TYPES[kind]).decode
+    measurement, _ = STRAIGHT[kind]
+    hints = get_type_hints(RECORD_TYPES[kind])
+    defaults = {one.name: one.default for one in dataclasses.fields(RECORD_TYPES[kind])}
+    names = ("t_ns", *measurement.tags, *(one.name for one in measurement.fields))
+    read = [(name, hints[name], defaults[name]) for name in names if defaults[name] is not dataclasses.MISSING]
+    wanted = [(name, hints[name]) for name in names if defaults[name] is dataclasses.MISSING]
+    return msgspec.json.Decoder(msgspec.defstruct(kind, [*wanted, *read], gc=False)).decode
+
+
+_DECODE = {kind: _decoder(kind) for kind in POINTS}
 
 
 class _Wall(msgspec.Struct):
@@ -54,6 +71,9 @@ class Feed:
     def __init__(self, cursors: dict[str, Cursor], environment: str, runs: Path | None = None) -> None:
         self._cursors = dict(cursors)
         self._write: Callable[[Point, int, int], str] = writer(environment)
+        self._straight: dict[str, tuple[Callable[[Any, int], str], Callable[[Any], bool]]] = {
+            kind: (straight(one, environment), whole) for kind, (one, whole) in STRAIGHT.items()
+        }
         self._runs = runs or home() / "runs"
         self._quiet: dict[Path, tuple[int, int]] = {}  # read to its end, and as it was then
         self.unreadable: dict[str, str] = {}
@@ -128,6 +148,10 @@ class Feed:
                 continue
             if isinstance(record, RunStarted | ProbeStarted):
                 offset_ns = record.wall_ns - record.t_ns
+            straight_on = self._straight.get(kind)
+            if straight_on is not None and straight_on[1](record):
+                lines.append(straight_on[0](record, offset_ns))
+                continue
             for point in POINTS[kind](record, run):
                 line = write(point, offset_ns, seq)
                 if line:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
@@ -85,8 +85,10 @@ class Shipper:
     told: Callable[[str], None] = lambda _: None
     points: int = POINTS
     accepted: int = 0
+    waiting: str = ""
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
     _self_s: float = float("-inf")
+    _stood_s: float = 0.0
 
     def run(self, once: bool) -> None:
         """Ship until told to stop, or with `once` until there is nothing more.
@@ -131,10 +133,13 @@ class Shipper:
 
     def _settle(self, batch: Batch, delivered: Future[list[DeadLetter]]) -> None:
         """Wait for the acknowledgement, then move the cursors."""
+        while not wait([delivered], EVERY_S).done:
+            self._stand("waiting" if self.waiting else "running", self.waiting)
         dead = [*batch.dead, *delivered.result()]
         self.ledger.settle(batch.moved, dead, self.clocks.wall_ns())
         self._count(len(batch.lines) - len(dead) + len(batch.dead))
-        self._stand("running", "")
+        if self.clocks.now_s() - self._stood_s >= EVERY_S:
+            self._stand("running", "")
 
     def _deliver(self, lines: list[str]) -> list[DeadLetter]:
         """Return those that the server refuses, alone; all others are acknowledged."""
@@ -158,10 +163,12 @@ class Shipper:
             reply = self.sink.write(lines)
             if reply.meaning is not Meaning.LATER:
                 if attempt:
+                    self.waiting = ""
                     self.told("shipping goes on")
                 return reply
             wait_s = waits_s(attempt, reply.wait_s, self.clocks.chance())
             if not attempt:
+                self.waiting = reply.words
                 self.told(f"shipping waits, {reply.words}; the journals keep everything")
             attempt += 1
             self.clocks.sleep(wait_s)
@@ -180,6 +187,7 @@ class Shipper:
         return sum(count for _, count in self._recent) / RATE_OVER_S
 
     def _stand(self, state: str, words: str) -> None:
+        self._stood_s = self.clocks.now_s()
         self.ledger.stand(state, words, self.clocks.wall_ns(), self.accepted, self.rate_per_s())
 
     def _ship_self(self) -> None:

@@ -122,6 +122,13 @@ def _run(record: RunStarted, _: str) -> Points:
     return (Point(RUNS, (), values, record.t_ns),)
 
 
+STRAIGHT: Mapping[str, tuple[Measurement, Callable[[Any], bool]]] = MappingProxyType(
+    {
+        "Summary": (SESSIONS, lambda record: record.rtt_p99_ns > 0),
+        "ProbeHealth": (PROBE_HEALTH, lambda _: True),
+    }
+)
+"""Kinds of which a record's fields are the point's, one by one, and for which records that is so."""
 POINTS: Mapping[str, Callable[[Any, str], Points]] = MappingProxyType(
     {
         "Summary": _summary,

@@ -15,7 +15,8 @@ What `vipchaos ship` writes: measurements, tags, fields, types, units. Written b
   show in it.
 - **No two points overwrite each other by chance.** A series has one *exact* point a second (or a run). Of what can
   happen to thousands of sessions at one instant the time is *numbered*: true to {GRAIN_NS / 1e6:g} ms, and the
-  digits below are the record's number in its journal, modulo {GRAIN_NS}. Lengths are fields of their own and stay exact.
+  digits below are the record's number in its journal, modulo {GRAIN_NS}. Lengths are fields of their own
+  and stay exact.
 - **Shipping twice changes nothing**: the same record has the same tags and the same time, for ever.
 - **A field keeps its type for ever.** What must change gets a new name.
 - **Series are bounded** by the inventory and the experiments, not by time, sessions or runs: ids of sessions and runs

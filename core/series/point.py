@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from core.series.schema import Kind, Measurement, Stamp
 
@@ -61,6 +62,30 @@ def writer(environment: str) -> Callable[[Point, int, int], str]:
         if not fields:
             return ""
         return f"{head(measurement, tags)} {fields} {stamp_ns(point, offset_ns, number)}"
+
+    return write
+
+
+def straight(measurement: Measurement, environment: str) -> Callable[[Any, int], str]:
+    """Return what writes a record as one line at once: (record, offset_ns) -> line, the same as by way of a point.
+
+    For a measurement of integers with an exact time, whose tags and fields are called as the record's are. A summary
+    is written so a million times a day: half the cost of the way by a point.
+    """
+    assert measurement.numeric
+    assert measurement.stamp is Stamp.EXACT
+    tags_of: Callable[[object], Any] = attrgetter(*measurement.tags)
+    values_of: Callable[[object], tuple[int, ...]] = attrgetter(*(one.name for one in measurement.fields))
+    single = len(measurement.tags) == 1
+    heads: dict[Any, str] = {}
+
+    def write(record: Any, offset_ns: int) -> str:  # noqa: ANN401  whatever has these attributes
+        tags = tags_of(record)
+        template = heads.get(tags)
+        if template is None:
+            head = _head(measurement, environment, (tags,) if single else tags).replace("%", "%%")
+            template = heads[tags] = f"{head} {_template(measurement)} %d"
+        return template % (*values_of(record), record.t_ns + offset_ns)
 
     return write
 

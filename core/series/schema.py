@@ -39,9 +39,12 @@ class Field:
     about: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
-    """One measurement. `tags` come after `environment`, which every point has. `series`: how many there can be."""
+    """One measurement; it equals itself only, so that looking something up by it compares no fields.
+
+    `tags` come after `environment`, which every point has. `series`: how many there can be.
+    """
 
     name: str
     about: str

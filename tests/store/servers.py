@@ -1,4 +1,4 @@
-"""Real time series servers on loopback, started by the tests from .venv/servers (see tools/setup), killed and restarted."""
+"""Real time series servers on loopback, of .venv/servers (see tools/setup), started, killed and restarted by tests."""
 
 from __future__ import annotations
 
