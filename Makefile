@@ -1,10 +1,10 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs ship-test grafana-types
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 15
 
 setup: ## install what is missing (Debian packages, .venv)
 	@tools/setup
@@ -33,6 +33,9 @@ fuzz: setup ## ten million damaged packets against a model of RFC 9293 (10 min; 
 
 soak: setup ## 10 000 sessions for an hour: memory, drops, lateness (ARGS="--seconds 120 --sessions 2000")
 	@tools/as_root $(BIN)/python -m tests.soak $(ARGS)
+
+ship-test: setup ## a million points to servers that are killed ten times meanwhile (5 min)
+	@VIPCHAOS_SHIP_POINTS=1000000 $(BIN)/python -m pytest tests/store/test_ship_servers.py
 
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py

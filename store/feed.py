@@ -6,6 +6,7 @@ A record's wall time is its monotonic instant plus the offset of the last record
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -104,6 +105,7 @@ class Feed:
         try:
             cursor = self._anchored(path, self._cursors.get(name, Cursor()))
             if cursor is None:
+                self.unreadable[name] = "no record of it, nor of its controller, tells the wall clock yet"
                 return
             while len(batch.lines) < limit:
                 rows = read_rows(
@@ -128,9 +130,9 @@ class Feed:
             return cursor
         controller = path.with_name(f"{CONTROLLER}.db")
         for place in (path, controller):
-            first = read_rows(place, f"{_ANCHOR} LIMIT ?", (1,)) if place.exists() else []
+            first = _anchors(place, 10) if place.exists() else []
             if first:
-                return Cursor(cursor.seq, _offset_ns(first[0][1], first[0][2]))
+                return Cursor(cursor.seq, first[0][1])
         return None
 
     def _lines(self, path: Path, rows: list[tuple[int, str, str]], cursor: Cursor, batch: Batch) -> Cursor:
@@ -208,7 +210,7 @@ class Feed:
 
 def _first_since(path: Path, wall_ns: int) -> Cursor | None:
     """Return the cursor before the first record that is not older than `wall_ns`; None where all are."""
-    anchors = [(seq, _offset_ns(t_ns, body)) for seq, t_ns, body in read_rows(path, f"{_ANCHOR} LIMIT ?", (-1,))]
+    anchors = _anchors(path, -1)
     if not anchors:
         return Cursor()  # its clock is the controller's; the whole of it is not much
     begins = [0, *(seq for seq, _ in anchors[1:])]
@@ -224,8 +226,13 @@ def _first_since(path: Path, wall_ns: int) -> Cursor | None:
     return None
 
 
-def _offset_ns(t_ns: int, body: str) -> int:
-    return msgspec.json.decode(body, type=_Wall).wall_ns - t_ns
+def _anchors(path: Path, limit: int) -> list[tuple[int, int]]:
+    """Return the first records that told both clocks, as (seq, offset to the wall); damaged ones are left out."""
+    found = []
+    for seq, t_ns, body in read_rows(path, f"{_ANCHOR} LIMIT ?", (limit,)):
+        with contextlib.suppress(msgspec.DecodeError):
+            found.append((seq, msgspec.json.decode(body, type=_Wall).wall_ns - t_ns))
+    return found
 
 
 def _name(path: Path) -> str:

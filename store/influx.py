@@ -101,13 +101,15 @@ class Influx:
         body = gzip.compress("\n".join(lines).encode(), _GZIP_LEVEL, mtime=0)
         path, query = self._target()
         try:
-            _, status, _ = self._client.api_client.call_api(  # type: ignore[no-untyped-call]
+            _, status, headers = self._client.api_client.call_api(  # type: ignore[no-untyped-call]
                 path, "POST", query_params=query, header_params=dict(self._headers), body=body
             )
         except ApiException as error:
             return self._refused(error)
         except (urllib3.exceptions.HTTPError, OSError, UnicodeDecodeError) as error:
             return Reply(Meaning.LATER, 0, self._clean(f"no answer: {_reason(error)}"))
+        if not headers:
+            return Reply(Meaning.LATER, status, f"half an answer: status {status}, and nothing more")
         if status != 204:
             words = f"status {status} where a write is answered by 204: is that a write API?"
             return Reply(Meaning.STOP, status, words)

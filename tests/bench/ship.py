@@ -1,8 +1,8 @@
 """How fast a journal goes to VictoriaMetrics: vipchaos beside the client's own batching mode, in one run, in turns.
 
 All send the same lines in batches of one size, compressed. The client's batching mode is measured twice: given the
-lines as they are read from the journal, and given them ready in memory, as no user has them. Processor time is that of the
-shipping process alone; the server runs on the same machine.
+lines as they are read from the journal, and given them ready in memory, as no user has them. Processor time is
+that of the shipping process alone; the server runs on the same machine.
 """
 
 from __future__ import annotations

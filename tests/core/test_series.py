@@ -127,7 +127,7 @@ def test_a_round_trip_that_nobody_measured_is_absent() -> None:
     st.integers(0, 2**40),
 )
 def test_no_two_points_of_a_series_have_one_time(steps: list[tuple[int, bool]], begin: int, offset_ns: int) -> None:
-    """Ten thousand sessions can be dropped at one instant, of which the journal's order is all that tells them apart."""
+    """Ten thousand sessions can be dropped at one instant; the journal's order is all that tells them apart."""
     records: list[Record] = [
         drop(begin + t_ns, "c1", slot) if dropped else outage(begin + t_ns + 10**9, "c1", slot)
         for slot, (t_ns, dropped) in enumerate(steps)
