@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def test_no_two_points_of_a_series_have_one_time(steps: list[tuple[int, bool]], 
         assert abs(line["time"] - record.t_ns - offset_ns) < GRAIN_NS
 
 
-def written(records: list[Record], offset_ns: int = 0) -> list[str]:
+def written(records: Sequence[Record], offset_ns: int = 0) -> list[str]:
     write = writer("e")
     return [
         write(point, offset_ns, seq)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -222,13 +223,17 @@ def test_a_shipper_killed_at_any_moment_goes_on_where_it_was(influx: Influx1, tm
     for number in range(3):
         with subprocess.Popen(argv, env=environment, stderr=subprocess.DEVNULL) as shipping:
             before = shipped(home)
-            wait_for(lambda seen=before: shipped(home) > seen, 60)
+            wait_for(partial(moved_on, home, before), 60)
             append(run / "c9.db", [summary((3_000 + 10 * number + n) * S, "c9", 0) for n in range(10)])
             shipping.send_signal(signal.SIGKILL)
     done = subprocess.run([*argv, "--once"], env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     rows = influx.query("SELECT count(alive) FROM sessions WHERE vantage = 'c9'")
     assert rows[0]["count"] == 4 * 2_000 + 30
+
+
+def moved_on(home: Path, before: int) -> bool:
+    return shipped(home) > before
 
 
 def shipped(home: Path) -> int:

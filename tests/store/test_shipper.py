@@ -135,7 +135,7 @@ def test_the_wall_is_that_of_the_last_record_that_told_it(world: World) -> None:
     """An agent that began again after a reboot has another monotonic clock in the same journal."""
     early = Note(S, "c1", "before the agent began")
     rebooted = started("c1", t_ns=S, wall_ns=WALL_NS + 1_000 * S)
-    records = [early, started("c1"), summary(6 * S, "c1", 0), rebooted, summary(2 * S, "c1", 0)]
+    records: list[Record] = [early, started("c1"), summary(6 * S, "c1", 0), rebooted, summary(2 * S, "c1", 0)]
     make_run(world.runs, "r", {"c1": records, "guard": [Note(6 * S, "guard", "no clock of its own")]})
     make_run(
         world.runs, "s", {"controller": [RunStarted(0, WALL_NS, "s", "0", "", ())], "guard": [Note(S, "guard", "x")]}
