@@ -1,7 +1,7 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs ship-test grafana-types
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs ship-test grafana-types compose-lint
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 15
@@ -36,6 +36,12 @@ soak: setup ## 10 000 sessions for an hour: memory, drops, lateness (ARGS="--sec
 
 ship-test: setup ## a million points to servers that are killed ten times meanwhile (5 min)
 	@VIPCHAOS_SHIP_POINTS=1000000 $(BIN)/python -m pytest tests/store/test_ship_servers.py
+
+grafana-types: ## the dashboards against Grafana's own types (needs npm and a network)
+	@tools/grafana-types
+
+compose-lint: ## docker-compose.yml by dclint (needs npm and a network)
+	@tools/compose-lint
 
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py

@@ -20,6 +20,7 @@ from core.records import (
     RunStarted,
     Summary,
 )
+from core.series.measurement import Measurement
 from core.series.point import Point
 from core.series.schema import (
     DROPS,
@@ -33,7 +34,6 @@ from core.series.schema import (
     PROBES,
     RUNS,
     SESSIONS,
-    Measurement,
 )
 
 RUNNING = "RUNNING"

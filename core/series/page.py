@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from core.series.measurement import Measurement, Stamp
 from core.series.point import GRAIN_NS, LONGEST_TEXT
-from core.series.schema import SCHEMA, TAGS, Measurement, Stamp
+from core.series.schema import SCHEMA, TAGS
 
 INTRODUCTION = f"""# Time series
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from core.series.schema import Kind, Measurement, Stamp
+from core.series.measurement import Kind, Measurement, Stamp
 
 Value = int | float | bool | str | None
 GRAIN_NS = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.series.schema import FAILOVERS, RUNS, VERDICTS
 from dashboards.grafana.panel import Page, Panel
 from dashboards.grafana.query import Column, Query, Where
-from dashboards.grafana.shared import BUCKET, ENVIRONMENT, EXPERIMENT, FAULT_MARKS, REPORT, REPORTS
+from dashboards.grafana.shared import BUCKET, ENVIRONMENT, EXPERIMENT, FAULT_MARKS, REPORT, REPORTS, VANTAGE
 
 
 def _verdicts(verdict: str) -> Panel:
@@ -37,7 +37,7 @@ GAME_DAYS = Page(
     "Runs, their verdicts, and whether failovers become slower.",
     "now-90d",
     "5m",
-    (ENVIRONMENT, EXPERIMENT, BUCKET, REPORTS),
+    (ENVIRONMENT, EXPERIMENT, VANTAGE, BUCKET, REPORTS),
     (FAULT_MARKS,),
     (
         *(_runs(outcome) for outcome in ("PASSED", "FAILED", "INCONCLUSIVE", "ABORTED")),

@@ -183,7 +183,6 @@ class Page:
             "label": "Data source",
             "type": "datasource",
             "query": "influxdb",
-            "current": {},
             "regex": "",
         }
         links: Json = {

@@ -18,10 +18,11 @@ from core.judge import judge
 from core.loader import load_experiments, load_inventory
 from core.records import Record, RunStarted
 from core.series.facts import POINTS, STRAIGHT
+from core.series.measurement import Field, Kind, Measurement, Stamp
 from core.series.outcome import outcome_points
 from core.series.page import as_markdown
 from core.series.point import GRAIN_NS, LONGEST_TEXT, Point, Value, stamp_ns, straight, writer
-from core.series.schema import SCHEMA, TAGS, Field, Kind, Measurement, Stamp
+from core.series.schema import SCHEMA, TAGS
 from tests.core.test_judge import history
 from tests.store.journals import drop, health, outage, summary
 
