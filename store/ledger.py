@@ -13,6 +13,8 @@ from pathlib import Path
 
 from store.journal import JournalError
 
+KEPT = 100_000
+"""Dead letters that are kept: a server that refuses a field for a month must not fill the disk."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursors (
     destination TEXT, journal TEXT, seq INTEGER NOT NULL, offset_ns INTEGER, PRIMARY KEY (destination, journal)
@@ -20,6 +22,7 @@ CREATE TABLE IF NOT EXISTS cursors (
 CREATE TABLE IF NOT EXISTS dead_letters (
     id INTEGER PRIMARY KEY, destination TEXT NOT NULL, wall_ns INTEGER NOT NULL, words TEXT NOT NULL, line TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS refused (destination TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS standing (
     destination TEXT PRIMARY KEY, state TEXT NOT NULL, words TEXT NOT NULL, wall_ns INTEGER NOT NULL,
     accepted INTEGER NOT NULL, rate_per_s REAL NOT NULL
@@ -89,9 +92,18 @@ class Ledger:
                 "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
                 [(self._destination, journal, cursor.seq, cursor.offset_ns) for journal, cursor in moved.items()],
             )
+            if not dead:
+                return
             self._connection.executemany(
                 "INSERT INTO dead_letters (destination, wall_ns, words, line) VALUES (?, ?, ?, ?)",
                 [(self._destination, letter.wall_ns or wall_ns, letter.words, letter.line) for letter in dead],
+            )
+            self._connection.execute(
+                "INSERT INTO refused VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                (self._destination, len(dead)),
+            )
+            self._connection.execute(
+                "DELETE FROM dead_letters WHERE id <= (SELECT max(id) FROM dead_letters) - ?", (KEPT,)
             )
 
     def stand(self, state: str, words: str, wall_ns: int, accepted: int, rate_per_s: float) -> None:
@@ -107,12 +119,12 @@ class Ledger:
         return next((one for one in standings(self._path) if one.destination == self._destination), None)
 
     def dead_letters(self) -> int:
-        """Return how many points were refused."""
+        """Return how many points were refused, ever; the newest `KEPT` of them are there to be read."""
         with _told(self._path):
-            (count,) = self._connection.execute(
-                "SELECT count(*) FROM dead_letters WHERE destination = ?", (self._destination,)
+            row = self._connection.execute(
+                "SELECT count FROM refused WHERE destination = ?", (self._destination,)
             ).fetchone()
-        return int(count)
+        return int(row[0]) if row else 0
 
     def last_dead(self, count: int) -> list[DeadLetter]:
         """Return the last dead letters, newest first."""

@@ -26,6 +26,7 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 RATE_OVER_S = 60.0
 SELF_EVERY_S = 10.0
+TELL_EVERY_S = 5.0
 REFUSED_RIGHTS = (401, 403)
 
 
@@ -89,6 +90,8 @@ class Shipper:
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
     _self_s: float = float("-inf")
     _stood_s: float = 0.0
+    _told_s: float = 0.0
+    _before: int = 0
 
     def run(self, once: bool) -> None:
         """Ship until told to stop, or with `once` until there is nothing more.
@@ -96,7 +99,8 @@ class Shipper:
         Raises ShippingStoppedError or ShippingForbiddenError, having written down why.
         """
         standing = self.ledger.standing()
-        self.accepted = standing.accepted if standing else 0
+        self.accepted = self._before = standing.accepted if standing else 0
+        self._told_s = self.clocks.now_s()
         self._stand("running", "")
         try:
             with ThreadPoolExecutor(1, thread_name_prefix="ship") as pool:
@@ -140,6 +144,9 @@ class Shipper:
         self._count(len(batch.lines) - len(dead) + len(batch.dead))
         if self.clocks.now_s() - self._stood_s >= EVERY_S:
             self._stand("running", "")
+        if self.clocks.now_s() - self._told_s >= TELL_EVERY_S and len(batch.lines) >= self.points:
+            self._told_s = self.clocks.now_s()
+            self.told(f"{self.accepted - self._before} points shipped so far, more follow")
 
     def _deliver(self, lines: list[str]) -> list[DeadLetter]:
         """Return those that the server refuses, alone; all others are acknowledged."""

@@ -28,6 +28,7 @@ from store.feed import Feed
 from store.influx import Api, Destination, Influx
 from store.ledger import Ledger
 from store.shipper import POINTS, Clocks, Shipper
+from tests.pages import put
 from tests.store.journals import busy, make_run
 from tests.store.servers import Victoria, victoria
 from tests.waiting import wait_for
@@ -153,10 +154,18 @@ def run(short: bool = False) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--docs", action="store_true", help="write the table to docs/shipping.md")
     parser.add_argument("--side")
     parser.add_argument("words", nargs="*")
     arguments = parser.parse_args()
     if arguments.side:
         side(arguments.side, arguments.words)
     else:
-        sys.stdout.write(run(arguments.short) + "\n")
+        text = run(arguments.short)
+        sys.stdout.write(f"{text}\n")
+        if arguments.docs:
+            put(
+                "shipping.md",
+                "python -m tests.bench.ship",
+                "\n".join(f"    {line}".rstrip() for line in text.splitlines()),
+            )

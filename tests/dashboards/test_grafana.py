@@ -184,6 +184,19 @@ def judged(records: list[Record]) -> dict[tuple[str, str, str], tuple[Any, ...]]
     }
 
 
+def test_the_variables_find_their_values(shipped: Shipped) -> None:
+    found = {
+        one.name: shipped.server.query(str(one.json()["query"]))
+        for page in PAGES
+        for one in page.variables
+        if one.values_of
+    }
+    values = {name: {row["value"] for row in rows} for name, rows in found.items()}
+    assert values["environment"] == {"lab"}
+    assert values["vantage"] == {"c1", "c2", "c3", "c4"}
+    assert "node-failover" in values["experiment"]
+
+
 def test_a_fault_is_an_annotation_with_an_end(shipped: Shipped) -> None:
     rows = shipped.rows(next(query for _, title, query in queries() if title == "Faults"))
     injected = [one for one in shipped.records if isinstance(one, FaultStep) and one.phase is FaultPhase.INJECTING]
