@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 import gzip
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from core.errors import CallError
 TIMEOUT_MS = (5_000, 30_000)
 LONGEST_WAIT_S = 300.0
 LONGEST_WORDS = 300
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 _GZIP_LEVEL = 1  # 5 000 lines of 215 bytes: 52 kB in 10 ms; level 9, the client's own, 32 kB in 94 ms
 
 
@@ -126,7 +126,8 @@ class Influx:
         status = int(error.status or 0)
         words = self._clean(f"status {status}: {str(error.body or error.reason or '').strip()}")
         if status == 0:
-            return Reply(Meaning.STOP, status, words)  # the client's word for a certificate that does not verify
+            # The client's word for a handshake that failed: of a server that is just going down, or for ever.
+            return Reply(Meaning.STOP if _UNTRUSTED in words else Meaning.LATER, status, words)
         if status in (400, 413, 422):
             return Reply(Meaning.REFUSED, status, words)
         if status in (408, 425, 429) or status >= 500:
@@ -157,7 +158,7 @@ def _wait_s(error: ApiException) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
         return str(error.reason)
-    return f"{type(error).__name__}: {error}" if not isinstance(error, ssl.SSLError) else f"TLS: {error}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _without_secret(url: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import http.server
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 NOTHING, HALF, HANG_UP, HALF_BODY = -1, -2, -3, -4
 
@@ -79,12 +81,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def standing_in(answer: Taken = lambda _: Said(204)) -> Iterator[StandIn]:
-    """A stand-in on loopback."""
+def standing_in(answer: Taken = lambda _: Said(204), certificate: Path | None = None) -> Iterator[StandIn]:
+    """A stand-in on loopback; with a certificate (and its key, in one file) it speaks TLS."""
     standin = StandIn(answer=answer)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"standin": standin}))
     server.daemon_threads = True
     standin.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        standin.url = standin.url.replace("http", "https")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

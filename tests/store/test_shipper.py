@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -293,6 +294,37 @@ def test_what_will_never_be_taken_stops_shipping(world: World, said: Said, error
     (standing,) = standings(world.path / "ship.db")
     assert standing.state == "stopped"
     assert TOKEN not in standing.words
+
+
+def test_a_certificate_that_nobody_vouches_for_stops_shipping(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.pem"
+    words = [
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=own",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
+    argv = ["openssl", "req", "-x509", *words, "-keyout", str(own), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run(argv, check=True, capture_output=True)
+    with own.open("a") as file:
+        file.write((tmp_path / "cert.pem").read_text())
+    make_run(world.runs, "r", {"c1": busy("c1", 2)})
+    with standing_in(certificate=own) as there:
+        sink = Influx(Destination(there.url, "o", "b", Api.V2), TOKEN)
+        with pytest.raises(ShippingStoppedError, match="CERTIFICATE_VERIFY_FAILED"):
+            world.ship(sink)
+        assert there.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        trusting = Influx(Destination(there.url, "o", "b", Api.V2), TOKEN)
+        world.ship(trusting)
+        assert len(there.asked) == 2
 
 
 def test_what_is_sent_to_which_api(world: World) -> None:
