@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.series.schema import Measurement
+from core.series.measurement import Measurement
 from dashboards.grafana.query import Query
 
 SCHEMA_VERSION = 39

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.series.schema import Kind, Measurement
+from core.series.measurement import Kind, Measurement
 
 AGGREGATES = ("count", "sum", "max", "min", "last", "mean", "median")
 FILTERED = ("environment", "vantage", "experiment")
