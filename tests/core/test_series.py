@@ -43,6 +43,7 @@ PROBE = Measurement(
 )
 CONTROL = dict.fromkeys([*range(32), 127, 0x85, 0x2028, 0x2029], " ")
 int64 = st.integers(-(2**63), 2**63 - 1)
+floats = st.floats(allow_subnormal=False)  # strtod(3), which this parser reads with, calls those a range error
 nasty = st.text(st.sampled_from('a\\"=, \n\r\tü€%s#{}🙂\x00\x7f\u2028'), max_size=12) | st.text(max_size=40)
 
 
@@ -67,7 +68,7 @@ def test_the_page_is_the_schema() -> None:
         assert "time" not in names
 
 
-@given(nasty, nasty, nasty, int64, st.floats(), st.booleans(), nasty, st.integers(0, 2**62))
+@given(nasty, nasty, nasty, int64, floats, st.booleans(), nasty, st.integers(0, 2**62))
 def test_another_parser_reads_what_was_written(
     environment: str, one: str, two: str, integer: int, number: float, flag: bool, text: str, t_ns: int
 ) -> None:

@@ -442,6 +442,8 @@ def test_back_to_a_moment(world: World) -> None:
     world.ship(all_again := Sink())
     assert all_again.facts == first.facts
     assert Feed({}, "test", world.runs).back_to(0) == {}
+    behind = {"r/c1.db": Cursor(100, WALL_NS - 5 * S)}
+    assert Feed(behind, "test", world.runs).back_to(WALL_NS + 41 * S) == {}  # never forward, over what is not shipped
 
 
 def test_dead_letters_are_counted_for_ever_and_kept_up_to_a_bound(
