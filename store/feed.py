@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -77,6 +77,7 @@ class Feed:
         }
         self._runs = runs or home() / "runs"
         self._quiet: dict[Path, tuple[int, int]] = {}  # read to its end, and as it was then
+        self._firsts: dict[Path, tuple[int, int]] = {}  # of each file, its inode and the instant of its first record
         self.unreadable: dict[str, str] = {}
 
     def take(self, limit: int) -> Batch:
@@ -125,15 +126,28 @@ class Feed:
             self.unreadable[name] = str(error)
 
     def _anchored(self, path: Path, cursor: Cursor) -> Cursor | None:
-        """The cursor with the offset to begin with; None while no record has told both clocks."""
-        if cursor.offset_ns is not None:
+        """The cursor with the offset to begin with; None while no record has told both clocks.
+
+        A journal that was made anew under the same name is begun anew.
+        """
+        first_ns = self._first_ns(path)
+        if cursor.offset_ns is not None and cursor.first_ns == first_ns:
             return cursor
         controller = path.with_name(f"{CONTROLLER}.db")
         for place in (path, controller):
             first = _anchors(place, 10) if place.exists() else []
             if first:
-                return Cursor(cursor.seq, first[0][1])
+                return Cursor(0, first[0][1], first_ns)
         return None
+
+    def _first_ns(self, path: Path) -> int:
+        """The instant of a journal's first record (0: it has none), read once for each file."""
+        inode = path.stat().st_ino if path.exists() else 0
+        known = self._firsts.get(path)
+        if known is None or known[0] != inode or not known[1]:
+            rows = read_rows(path, "SELECT t_ns FROM records ORDER BY seq LIMIT ?", (1,))
+            known = self._firsts[path] = (inode, rows[0][0] if rows else 0)
+        return known[1]
 
     def _lines(self, path: Path, rows: list[tuple[int, str, str]], cursor: Cursor, batch: Batch) -> Cursor:
         run, write, lines, offset_ns = path.parent.name, self._write, batch.lines, cursor.offset_ns or 0
@@ -158,7 +172,7 @@ class Feed:
                 line = write(point, offset_ns, seq)
                 if line:
                     lines.append(line)
-        return Cursor(rows[-1][0], offset_ns)
+        return Cursor(rows[-1][0], offset_ns, cursor.first_ns)
 
     def _take_outcome(self, run: str, name: str, batch: Batch) -> None:
         try:
@@ -172,15 +186,16 @@ class Feed:
         """Return what follows the cursors."""
         count, since_ns = 0, 0
         for path in self._journals():
-            cursor = self._cursors.get(_name(path), Cursor())
             try:
+                cursor = self._cursors.get(_name(path), Cursor())
+                anchored = self._anchored(path, cursor)
+                cursor = anchored or cursor
                 ((waiting, first),) = read_rows(
                     path, "SELECT count(*), min(seq) FROM records WHERE seq > ?", (cursor.seq,)
                 )
                 if not waiting:
                     continue
                 count += waiting
-                anchored = self._anchored(path, cursor)
                 if anchored is None or anchored.offset_ns is None:
                     continue
                 ((t_ns,),) = read_rows(path, "SELECT t_ns FROM records WHERE seq = ?", (first,))
@@ -199,9 +214,13 @@ class Feed:
             now = self._cursors.get(name)
             if now is None:
                 continue
-            found = _first_since(path, wall_ns)
+            try:
+                found = _first_since(path, wall_ns)
+            except JournalError as error:
+                self.unreadable[name] = str(error)
+                continue
             if found is not None and found.seq < now.seq:
-                moved[name] = found
+                moved[name] = replace(found, first_ns=now.first_ns)
                 outcome = f"{path.parent.name}/{OUTCOME}"
                 if outcome in self._cursors:
                     moved[outcome] = Cursor()

@@ -17,7 +17,8 @@ KEPT = 100_000
 """Dead letters that are kept: a server that refuses a field for a month must not fill the disk."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursors (
-    destination TEXT, journal TEXT, seq INTEGER NOT NULL, offset_ns INTEGER, PRIMARY KEY (destination, journal)
+    destination TEXT, journal TEXT, seq INTEGER NOT NULL, offset_ns INTEGER, first_ns INTEGER NOT NULL,
+    PRIMARY KEY (destination, journal)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dead_letters (
     id INTEGER PRIMARY KEY, destination TEXT NOT NULL, wall_ns INTEGER NOT NULL, words TEXT NOT NULL, line TEXT NOT NULL
@@ -32,10 +33,14 @@ CREATE TABLE IF NOT EXISTS standing (
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a journal is shipped; `offset_ns` leads from its clock to the wall there, None: not known yet."""
+    """How far a journal is shipped; `offset_ns` leads from its clock to the wall there, None: not known yet.
+
+    `first_ns` is the instant of the journal's first record: another one is another journal of the same name.
+    """
 
     seq: int = 0
     offset_ns: int | None = None
+    first_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +85,17 @@ class Ledger:
         """Return the cursor of every journal that has one."""
         with _told(self._path):
             rows = self._connection.execute(
-                "SELECT journal, seq, offset_ns FROM cursors WHERE destination = ?", (self._destination,)
+                "SELECT journal, seq, offset_ns, first_ns FROM cursors WHERE destination = ?", (self._destination,)
             ).fetchall()
-        return {journal: Cursor(seq, offset_ns) for journal, seq, offset_ns in rows}
+        return {journal: Cursor(*row) for journal, *row in rows}
 
     def settle(self, moved: Mapping[str, Cursor], dead: Sequence[DeadLetter] = (), wall_ns: int = 0) -> None:
         """Move cursors and keep dead letters, whole or not at all."""
         with _told(self._path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
-                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)",
-                [(self._destination, journal, cursor.seq, cursor.offset_ns) for journal, cursor in moved.items()],
+                "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)",
+                [(self._destination, name, one.seq, one.offset_ns, one.first_ns) for name, one in moved.items()],
             )
             if not dead:
                 return

@@ -434,7 +434,7 @@ def test_back_to_a_moment(world: World) -> None:
     ledger = world.ledger()
     feed = Feed(ledger.cursors(), "test", world.runs)
     moved = feed.back_to(WALL_NS + 41 * S)
-    assert moved == {"r/c1.db": Cursor(1 + 40 * 5, WALL_NS - 5 * S)}
+    assert moved == {"r/c1.db": Cursor(1 + 40 * 5, WALL_NS - 5 * S, 5 * S)}
     ledger.settle(moved)
     world.ship(again := Sink())
     assert again.facts == first.facts[201:251]
@@ -444,6 +444,20 @@ def test_back_to_a_moment(world: World) -> None:
     assert Feed({}, "test", world.runs).back_to(0) == {}
     behind = {"r/c1.db": Cursor(100, WALL_NS - 5 * S)}
     assert Feed(behind, "test", world.runs).back_to(WALL_NS + 41 * S) == {}  # never forward, over what is not shipped
+
+
+def test_a_journal_that_was_made_anew_under_its_name_is_begun_anew(world: World) -> None:
+    """An agent by itself, whose journal was deleted: the new one has few records, or more than the old one had."""
+    run = make_run(world.runs, "r", {"c1": busy("c1", 50)})
+    world.ship(Sink())
+    for seconds in (3, 80):
+        (run / "c1.db").unlink()
+        JournalWriter(run / "c1.db", "c1").close()
+        append(run / "c1.db", [started("c1", (900 + seconds) * S, WALL_NS + 900 * S), *list(busy("c1", seconds))[1:]])
+        world.ship(sink := Sink())
+        assert len(sink.facts) == 1 + 5 * seconds
+    world.ship(again := Sink())
+    assert again.facts == []
 
 
 def test_dead_letters_are_counted_for_ever_and_kept_up_to_a_bound(
