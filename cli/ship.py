@@ -75,8 +75,8 @@ def ship(
     """Write the journals of all runs to InfluxDB, and go on with what is added to them; see docs/shipping.md.
 
     Each option but --from, --once, --status and --json is also read from the environment, as VIPCHAOS_INFLUX_URL and so
-    on. What the server has acknowledged is not sent again, but for a last batch after a crash, which changes nothing there,
-    or where --from asks for it. What the server refuses is kept in a table.
+    on. What the server has acknowledged is not sent again, but for a last batch after a crash, which changes nothing
+    there, or where --from asks for it. What the server refuses is kept in a table.
 
     \b
     Examples:
