@@ -1,10 +1,10 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy fuzz soak kill-test faults docs
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak kill-test faults ship-test grafana-types compose-lint docs
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 15
 
 setup: ## install what is missing (Debian packages, .venv)
 	@tools/setup
@@ -41,6 +41,15 @@ kill-test: setup ## kill -9 of controller, guard and its keeper at random moment
 faults: setup ## how exactly faults come, and how fast the kill switch takes them back (2 min; ARGS="--count 10")
 	@tools/setup bench
 	@tools/as_root $(BIN)/python -m tests.bench.faults $(ARGS)
+
+ship-test: setup ## a million points to servers that are killed ten times meanwhile (5 min)
+	@VIPCHAOS_SHIP_POINTS=1000000 $(BIN)/python -m pytest tests/store/test_ship_servers.py
+
+grafana-types: ## the dashboards against Grafana's own types (needs npm and a network)
+	@tools/grafana-types
+
+compose-lint: ## docker-compose.yml by dclint (needs npm and a network)
+	@tools/compose-lint
 
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py

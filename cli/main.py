@@ -29,6 +29,7 @@ COMMANDS = {
     "baseline": ("cli.baseline", "Keep how long failovers take today."),
     "compare": ("cli.compare", "Say whether failovers have become slower."),
     "evidence": ("cli.evidence", "List the packets kept around outages and drops."),
+    "ship": ("cli.ship", "Write the journals to InfluxDB; say how that stands."),
 }
 EXIT_CODES = """\b
 Exit codes:

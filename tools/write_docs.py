@@ -8,7 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from core.series.page import as_markdown as series  # noqa: E402
 from core.tcp.states import as_markdown  # noqa: E402  the path comes first
+from dashboards.grafana.pages import files as dashboards  # noqa: E402
 
 PAGE = """# The session machine
 
@@ -19,3 +21,6 @@ does not allow: the machine raises, and its state stays. Written by `make docs` 
 
 if __name__ == "__main__":
     (ROOT / "docs" / "session-machine.md").write_text(PAGE + as_markdown())
+    (ROOT / "docs" / "series.md").write_text(series())
+    for name, text in dashboards().items():
+        (ROOT / "dashboards" / "grafana" / "json" / name).write_text(text)
