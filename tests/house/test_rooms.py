@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "store", "probe", "chaos", "lab", "dashboards", "cli")
+ROOMS = ("core", "store", "probe", "chaos", "lab", "dashboards", "tui", "cli")
 HEAVY = ("scapy", "textual", "influxdb_client", "nats", "apscheduler", "pyroute2")
 MAY_IMPORT = {
     "core": set(),
@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "chaos": {"core", "store"},
     "lab": {"core"},
     "dashboards": {"core", "store"},
+    "tui": {"core", "store", "chaos"},
     "cli": set(ROOMS) - {"cli"},
 }
 
@@ -53,6 +54,7 @@ def test_a_room_drags_in_what_it_may(room: str) -> None:
         "numpy": {"probe", "cli"},
         "h11": {"probe", "cli"},
         "click": {"cli"},
+        "textual": {"tui"},
     }
     for library, allowed in doors.items():
         assert library not in found or room in allowed

@@ -48,7 +48,7 @@ def _cells(vantage: VantageView, view: View, catchment: bool, causes: int, trend
     fresh = [each for each in vantage.seconds[-1:] if view.now_ns - each.t_ns <= FRESH_NS and each.answered]
     rtt = f"{milliseconds(fresh[0].rtt_p50_ns)}/{milliseconds(fresh[0].rtt_p99_ns):>6}" if fresh else "-/     -"
     share = "no data" if stale else percent(vantage.answered / vantage.slots) if vantage.slots else "-"
-    bad = "bad" if vantage.silent >= vantage.slots > 0 else "part" if vantage.silent else "good"
+    bad = "bad" if vantage.silent >= vantage.slots > 0 else "part-cell" if vantage.silent else "good"
     return [
         *cells,
         (str(vantage.alive), -6, tone or ("bad" if vantage.slots and not vantage.alive else "")),

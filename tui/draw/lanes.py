@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timezone
 
 from core.inventory import Inventory
-from tui.draw.line import BARS, Line, Span, fit, plain, row, width_of
+from tui.draw.line import BARS, Line, Span, fit, row
 from tui.model.faults import FaultView
 from tui.model.history import FINE_NS, Cell, State, lane
 from tui.model.places import Place, sign
@@ -26,10 +26,17 @@ LABEL_WIDTH = 10
 GUTTER = 16
 SIGNS = {
     State.NOBODY: ("✖", "nobody"),
-    State.PART: ("╳", "part"),
+    State.PART: ("╳", "part-cell"),
     State.UNKNOWN: ("?", "unknown"),
     State.LATE: ("·", "late"),
 }
+
+_MEANINGS = (
+    (State.NOBODY, "nobody"),
+    (State.PART, "some not"),
+    (State.LATE, "probe late"),
+    (State.UNKNOWN, "no data"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +118,16 @@ def _worst_first(vantages: Sequence[VantageView]) -> list[VantageView]:
 def _gutter(vantage: VantageView, view: View) -> Line:
     """Return the name of a vantage and who answers it now."""
     if vantage.stale(view.now_ns):
-        return row([(vantage.name, 6, "strong"), ("no data", 8, "unknown")]) + [Span(" ")]
+        return [*row([(vantage.name, 6, "strong"), ("no data", 8, "unknown")]), Span(" ")]
     if not vantage.slots:
-        return row([(vantage.name, 6, "strong"), ("ended" if vantage.stopped else "-", 8, "quiet")]) + [Span(" ")]
+        return [*row([(vantage.name, 6, "strong"), ("ended" if vantage.stopped else "-", 8, "quiet")]), Span(" ")]
     if vantage.silent >= vantage.slots:
-        return row([(vantage.name, 6, "strong"), ("nobody", 8, "bad")]) + [Span(" ")]
+        return [*row([(vantage.name, 6, "strong"), ("nobody", 8, "bad")]), Span(" ")]
     place = vantage.answering[0][0] if vantage.answering else vantage.last_place
     mark = "+" if len(vantage.answering) > 1 else ""
     drawn = sign(place, view.inventory)
     style = f"site{drawn.site % 6 if drawn.site >= 0 else '-none'}"
-    return row([(vantage.name, 6, "strong"), (f"{place.words}{mark}", 8, style)]) + [Span(" ")]
+    return [*row([(vantage.name, 6, "strong"), (f"{place.words}{mark}", 8, style)]), Span(" ")]
 
 
 def _painted(cells: Sequence[Cell], view: View, tint: Sequence[str], dim: bool) -> Line:
@@ -146,10 +153,8 @@ def _tinted(found: Sequence[FaultView], shown: Window, now_ns: int) -> list[str]
         first, last = shown.column(fault.injected_ns), shown.column(fault.reverted_ns or now_ns)
         for column in range(max(0, first), min(shown.cells, last + 1)):
             tint[column] = tint[column] or "fault-out"
-        for column, name in (
-            (first, "fault-in"),
-            (shown.column(fault.reverted_ns) if fault.reverted_ns else -1, "fault-end"),
-        ):
+        ended = last if fault.reverted_ns else -1
+        for column, name in ((first, "fault-in"), (ended, "fault-end")):
             if 0 <= column < shown.cells:
                 tint[column] = name
     return tint
@@ -185,14 +190,13 @@ def faults(view: View, shown: Window) -> Line:
             cells[column] = ("─", "mark-in")
         if end_ns and 0 <= last < shown.cells:
             cells[last] = ("▲", "mark-out")
-    for begin_ns, end_ns, label in groups:
+    for begin_ns, _, label in groups:
         column = shown.column(begin_ns)
-        until = shown.column(end_ns or view.now_ns)
-        for offset, char in enumerate(f"▼ {label} "):
-            at = column + offset
-            if (0 <= at < shown.cells and (at < until or (not end_ns and at >= until))) or (
-                offset == 0 and 0 <= at < shown.cells
-            ):
+        # Near the right end the name stands before the mark, or it would be cut off.
+        right = column + len(label) + 2 < shown.cells
+        text, first = (f"▼ {label} ", column) if right else (f"{label} ▼", column - len(label) - 1)
+        for at, char in enumerate(text, first):
+            if 0 <= at < shown.cells and (char not in " ▲" or cells[at][0] != "▲"):
                 cells[at] = (char, "mark-in")
     line: Line = [Span("fault".rjust(GUTTER - 2) + "  ", "quiet")]
     for char, style in cells:
@@ -227,12 +231,7 @@ def legend(view: View) -> Line:
             char, style = style_of(cell, view.inventory)
             more = " …" if index == 1 and len(site.nodes) > 2 else ""
             line += [Span(char * 2, style), Span(f" {site.name} {node.name}{more}  ", "quiet")]
-    for state, words in (
-        (State.NOBODY, "nobody"),
-        (State.PART, "some not"),
-        (State.LATE, "probe late"),
-        (State.UNKNOWN, "no data"),
-    ):
+    for state, words in _MEANINGS:
         char, style = SIGNS[state]
         line += [Span(char, style), Span(f" {words}  ", "quiet")]
     return [*line, Span("▼", "mark-in"), Span(" in ", "quiet"), Span("▲", "mark-out"), Span(" out", "quiet")]
@@ -249,6 +248,3 @@ def _rtt(found: Sequence[Second], shown: Window, now_ns: int) -> Line:
             if 0 <= column < shown.cells:
                 cells[column] = BARS[height]
     return [Span("".join(cells), "rtt")]
-
-
-__all__ = ["GUTTER", "SPANS_S", "Window", "between", "lane_of", "lanes", "plain", "style_of", "width_of", "window"]

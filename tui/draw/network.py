@@ -100,7 +100,7 @@ def _connect(wires: _Wires, vantage: VantageView, y: int, sites: Sequence[str], 
             wires.wire(y, anchors[number], 3 + number * TRUNK, "bad")
         wires.marks[1, y] = ("✖", "bad")
     elif vantage.silent:
-        wires.marks[1, y] = ("╳", "part")
+        wires.marks[1, y] = ("╳", "part-cell")
 
 
 def _vantage(vantage: VantageView, view: View) -> Line:
@@ -108,7 +108,9 @@ def _vantage(vantage: VantageView, view: View) -> Line:
         count, style = "no data", "unknown"
     else:
         count = f"{vantage.answered}/{max(vantage.planned, vantage.slots)}" if vantage.slots else "-"
-        style = "bad" if vantage.slots and vantage.silent >= vantage.slots else "part" if vantage.silent else "good"
+        style = (
+            "bad" if vantage.slots and vantage.silent >= vantage.slots else "part-cell" if vantage.silent else "good"
+        )
     name = vantage.name[:5]
     return [Span(f" {name:<5}", "strong"), Span(f"{count:>{LEFT - 7}} ", style)]
 

@@ -40,7 +40,7 @@ class FaultView:
 
 
 def acts_on(fault: Fault, inventory: Inventory) -> tuple[frozenset[str], frozenset[str]]:
-    """Return which (nodes, sites) a fault acts on: what it takes, what stands at its target, what its arguments name."""
+    """Return which (nodes, sites) a fault acts on: what it takes, stands at its target, or its arguments name."""
     named = {fault.target, *fault.takes}
     for value in fault.arguments.values():
         named |= {value} if isinstance(value, str) else set(value) if isinstance(value, tuple) else set()

@@ -38,13 +38,13 @@ class Fold:
         self.faults: dict[tuple[str, str], FaultView] = {}
         self.news: deque[News] = deque(maxlen=KEPT_NEWS)
         self.records = 0
-        self._told: dict[str, tuple[int, str]] = {}
+        self.told: dict[str, tuple[int, str]] = {}
 
     def copy(self) -> Fold:
         """Return one that goes on by itself."""
         other = copy.copy(self)
         other.vantages = {name: vantage.copy() for name, vantage in self.vantages.items()}
-        other.faults, other._told = dict(self.faults), dict(self._told)
+        other.faults, other.told = dict(self.faults), dict(self.told)
         other.news, other.phases = self.news.copy(), self.phases.copy()
         return other
 
@@ -108,13 +108,13 @@ class Fold:
             if silent or count < slots or not place.node:
                 return
             state = place.words
-        since_ns, told = self._told.get(vantage.name, (0, ""))
+        since_ns, told = self.told.get(vantage.name, (0, ""))
         if not state:
             if not since_ns:
-                self._told[vantage.name] = (min(vantage.silent.values()), told)
+                self.told[vantage.name] = (min(vantage.silent.values()), told)
                 self.news.append(News(t_ns, Level.BAD, "✖", f"{vantage.name}: nobody answers"))
             return
-        self._told[vantage.name] = (0, state)
+        self.told[vantage.name] = (0, state)
         if since_ns:
             gap = seconds(t_ns - since_ns)
             self.news.append(

@@ -23,7 +23,7 @@ class Tape:
     def __init__(self, most: int | None = None) -> None:
         self.records: list[Record] = []
         self._times: list[int] = []
-        self._most = most
+        self.most = most
         self._marks: list[tuple[int, Fold]] = [(0, Fold())]  # (records folded, the fold)
         self._at = (0, Fold())
         self.let_go = 0
@@ -76,9 +76,13 @@ class Tape:
             if count % MARK_EVERY == 0 and count > self._marks[-1][0]:
                 self._mark(count, fold)
         self._at = (count, fold)
-        if self._most is not None and len(self.records) > self._most:
-            self._let_go(len(self.records) - self._most // 2)
+        if self.most is not None and len(self.records) > self.most:
+            self._let_go(len(self.records) - self.most // 2)
         return fold
+
+    def until(self, t_ns: int) -> list[Record]:
+        """Return the records up to an instant."""
+        return self.records[: bisect_right(self._times, t_ns)]
 
     def _mark(self, count: int, fold: Fold) -> None:
         self._marks.append((count, fold.copy()))
