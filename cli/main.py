@@ -20,6 +20,7 @@ COMMANDS = {
     "resume": ("cli.leases", "Allow new faults again."),
     "guard": ("cli.guard", "Hold the leases of this machine as a service."),
     "audit": ("cli.audit", "List who asked for which fault; verify that the list is whole."),
+    "watch": ("cli.watch", "Watch a run on the whole terminal, live or replayed."),
     "runs": ("cli.runs", "List the runs."),
     "report": ("cli.report", "Print table and verdict of a run again, from its journal."),
     "evidence": ("cli.evidence", "List the packets kept around outages and drops."),

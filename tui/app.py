@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import signal
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -19,11 +20,15 @@ from tui.messages import Framed, Stood, Told
 from tui.model.clock import Clock, parse_seek
 from tui.model.frame import Frame
 from tui.screens.base import WatchScreen
-from tui.screens.live import LiveScreen
 from tui.seen import Seen
 from tui.themes import DARK, THEMES
 
+if TYPE_CHECKING:
+    from tui.edge.standing import Watchman
+
 STEP_NS = 1_000_000_000
+STANDING_AFTER_S = 0.3
+"""What stands on the machine is looked for after the first picture is there."""
 Writer = Callable[[Path, str], None]
 
 
@@ -44,7 +49,7 @@ class Options:
     inventory: Path | None = None
     experiments: Path | None = None
     exports: Path = field(default_factory=Path.cwd)
-    write: Writer = lambda path, text: None  # noqa: E731
+    write: Writer = lambda path, text: None
     from_begin: bool = False
 
 
@@ -63,6 +68,7 @@ class WatchApp(App[None]):
             local=options.local, offset_s=options.offset_s, armed=options.armed, read_only=options.read_only
         )
         self.tail: Tail | None = None
+        self.watchman: Watchman | None = None
         self.keymap: Mapping[str, str] = {}
         if options.keys is not None:
             self.keymap = load_keymap(options.keys, all_bindings())
@@ -88,11 +94,21 @@ class WatchApp(App[None]):
         """Start the threads at the edge; a test that shows frames of its own does not."""
         self.tail = Tail(self.options.run, lambda frame: self.post_message(Framed(frame)), self.options.from_begin)
         self.tail.start()
+        self.set_timer(STANDING_AFTER_S, self._start_standing)
+
+    def _start_standing(self) -> None:
+        from tui.edge.standing import Watchman
+
+        self.watchman = Watchman(
+            self.options.inventory, self.options.experiments, lambda s: self.post_message(Stood(s))
+        )
+        self.watchman.start()
 
     def on_unmount(self) -> None:
         """End the threads."""
-        if self.tail is not None:
-            self.tail.stop()
+        for thread in (self.tail, self.watchman):
+            if thread is not None:
+                thread.stop()
 
     def on_framed(self, message: Framed) -> None:
         """Show a newer picture."""
@@ -188,9 +204,21 @@ class WatchApp(App[None]):
     def action_event(self, by: int) -> None:
         """Go to the fault before or after the instant shown; the view goes on from just before it in a replay."""
         view = self.seen.view
-        if view is None:
+        if view is None or self.tail is None:
             return
-        self._ask(lambda clock, viewer, present, running: to_fault(self, by, clock, viewer, present))
+        faults = self.tail.fault_instants()
+
+        def change(clock: Clock, viewer_ns: int, present_ns: int, running: bool) -> Clock:
+            del running
+            shown_ns = clock.now(viewer_ns) or present_ns
+            wanted = [t_ns - STEP_NS for t_ns in faults]
+            if by < 0:
+                to_ns = max((t_ns for t_ns in wanted if t_ns < shown_ns - STEP_NS // 2), default=clock.begin_ns)
+            else:
+                to_ns = min((t_ns for t_ns in wanted if t_ns > shown_ns), default=clock.end_ns)
+            return (clock if clock.at_ns is not None else clock.pause(viewer_ns, present_ns)).seek(to_ns, viewer_ns)
+
+        self._ask(change)
 
     def action_seek(self) -> None:
         """Ask for an instant."""
@@ -242,8 +270,8 @@ class WatchApp(App[None]):
         screen = self.screen
         if screen.maximized is not None:
             screen.minimize()
-        elif isinstance(screen, LiveScreen):
-            screen.maximize(screen.query_one("#lanes"))
+        elif lanes := screen.query("#lanes"):
+            screen.maximize(lanes.first())
         elif screen.focused is not None:
             screen.maximize(screen.focused)
 
@@ -270,11 +298,10 @@ class WatchApp(App[None]):
         listing = front.listing
         names, rows = (listing.names, listing.shown_rows()) if listing else ([], [])
         svg = self.export_screenshot(title="vipchaos")
-        run = self.seen.view.run if self.seen.view else ""
 
         def write(kind: str | None) -> None:
             if kind:
-                text, bad = export(self.options, kind, front.NAME, run, svg, names, rows)
+                text, bad = export(self.options.exports, self.options.write, kind, front.NAME, svg, names, rows)
                 self.post_message(Told(text, bad))
 
         self.push_screen(ExportChoice(str(self.options.exports)), write)
@@ -298,30 +325,31 @@ class WatchApp(App[None]):
 
             async def run(action: str = action) -> None:
                 await self.run_action(
-                    action, self.screen if hasattr(self.screen, f"action_{action.split('(')[0]}") else self
+                    action, self.screen if hasattr(self.screen, f"action_{action.split('(', maxsplit=1)[0]}") else self
                 )
 
             yield SystemCommand(binding.description, f"key: {self.keymap.get(binding.id or '', binding.key)}", run)
 
 
-def to_fault(app: WatchApp, by: int, clock: Clock, viewer_ns: int, present_ns: int) -> Clock:
-    """Return the clock a second before the fault before or after the instant shown."""
-    del app
-    shown_ns = clock.now(viewer_ns)
-    del shown_ns, by, present_ns
-    return clock
-
-
 def screens() -> dict[str, Callable[[Seen], WatchScreen]]:
-    """Return the six screens by name."""
-    return {name: LiveScreen for _, name, _ in SCREENS}
+    """Return the six screens by name; a screen is imported when it is first gone to."""
+
+    def later(module: str, name: str) -> Callable[[Seen], WatchScreen]:
+        def make(seen: Seen) -> WatchScreen:
+            found: WatchScreen = getattr(importlib.import_module(f"tui.screens.{module}"), name)(seen)
+            return found
+
+        return make
+
+    return {name: later(name, f"{title}Screen") for _, name, title in SCREENS}
 
 
 def all_bindings() -> list[Binding]:
     """Return every binding that has an id."""
-    return list(EVERYWHERE)
+    from tui.widgets.listing import Listing
 
-
-def now_ns() -> int:
-    """Return the viewer's monotonic clock."""
-    return time.monotonic_ns()
+    found = [*EVERYWHERE, *[each for each in Listing.BINDINGS if isinstance(each, Binding)]]
+    for _, name, title in SCREENS:
+        screen = getattr(importlib.import_module(f"tui.screens.{name}"), f"{title}Screen")
+        found += [each for each in screen.BINDINGS if isinstance(each, Binding)]
+    return found

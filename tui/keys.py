@@ -7,7 +7,6 @@ from pathlib import Path
 
 from textual.binding import Binding
 
-from core.errors import ConfigError
 from core.loader import read_text
 from core.yaml_nodes import Problems, Scalar, parse
 

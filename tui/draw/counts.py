@@ -12,13 +12,13 @@ TREND_LABEL = "rtt p99, 60 s"
 
 def counts(view: View, width: int, height: int, catchment: bool = False) -> list[Line]:
     """Return the table; with `catchment` it also says who answers (where there is no room for the network)."""
-    fixed = (17 if catchment else 0) + 57
+    fixed = (17 if catchment else 0) + 58
     trend = max(0, min(60, width - fixed - 2))
     causes = 0
     if trend > 44:
         causes, trend = 18, trend - 19
     trend = trend if trend >= 8 else 0
-    head = [("vantage", 8, "quiet")]
+    head = [(" vantage", 9, "quiet")]
     head += [("answered by", 16, "quiet")] if catchment else []
     head += [
         ("alive", -6, "quiet"),
@@ -42,7 +42,7 @@ def counts(view: View, width: int, height: int, catchment: bool = False) -> list
 def _cells(vantage: VantageView, view: View, catchment: bool, causes: int, trend: int) -> list[tuple[str, int, str]]:
     stale = vantage.stale(view.now_ns)
     tone = "unknown" if stale else ""
-    cells = [(vantage.name, 8, "strong")]
+    cells = [(f" {vantage.name}", 9, "strong")]
     if catchment:
         cells.append(_who(vantage, view))
     fresh = [each for each in vantage.seconds[-1:] if view.now_ns - each.t_ns <= FRESH_NS and each.answered]
@@ -76,7 +76,7 @@ def _who(vantage: VantageView, view: View) -> tuple[str, int, str]:
 def _total(vantages: list[VantageView], catchment: bool) -> list[tuple[str, int, str]]:
     slots, silent = sum(each.slots for each in vantages), sum(each.silent for each in vantages)
     return [
-        ("all", 8, "quiet"),
+        (" all", 9, "quiet"),
         *([("", 16, "")] if catchment else []),
         (str(sum(each.alive for each in vantages)), -6, "strong"),
         (str(sum(each.restarted for each in vantages)), -9, "strong"),

@@ -23,6 +23,7 @@ CELLS_NS = tuple(
 SPANS_S = (2, 5, 10, 20, 30, 60, 120, 300)
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120)
 LABEL_WIDTH = 10
+THICKEST = 3
 GUTTER = 16
 SIGNS = {
     State.NOBODY: ("✖", "nobody"),
@@ -93,21 +94,23 @@ def lanes(view: View, shown: Window, width: int, height: int, zone: timezone, di
     `dim`: drawn grey, because what is shown is old. `shown.cells` must be `width - GUTTER`.
     """
     vantages = list(view.vantages.values())
-    tall = height >= 2 * len(vantages) + 5
     room = height - 3
+    fits = vantages if len(vantages) <= room else _worst_first(vantages)[: max(1, room - 1)]
+    # Where there is room, each lane has its round trip below it, then a blank, then more rows of its own.
+    rows = room // max(1, len(fits))
     lines = [axis(view, shown, zone), faults(view, shown)]
     tint = _tinted(view.faults, shown, view.now_ns)
-    fits = vantages if len(vantages) * (1 + tall) <= room else _worst_first(vantages)[: max(1, room - 1)]
     for vantage in fits:
-        cells = lane_of(vantage, view, shown)
-        lines.append([*_gutter(vantage, view), *_painted(cells, view, tint, dim)])
-        if tall:
+        painted = _painted(lane_of(vantage, view, shown), view, tint, dim)
+        for number in range(min(THICKEST, max(1, rows - 2))):
+            lines.append([*(_gutter(vantage, view) if not number else [Span(" " * GUTTER)]), *painted])
+        if rows > 1:
             lines.append([Span("rtt".rjust(GUTTER - 2) + "  ", "quiet"), *_rtt(vantage.seconds, shown, view.now_ns)])
+        if rows > 2:
+            lines.append([])
     if len(fits) < len(vantages):
-        lines.append(
-            [Span(f"  and {len(vantages) - len(fits)} more vantages: make the terminal higher, or M", "quiet")]
-        )
-    lines.append(legend(view))
+        lines.append([Span(f"  and {len(vantages) - len(fits)} more: make the terminal higher, or M", "quiet")])
+    lines.append(legend(view, width))
     return [fit(line, width) for line in lines[:height]]
 
 
@@ -118,16 +121,16 @@ def _worst_first(vantages: Sequence[VantageView]) -> list[VantageView]:
 def _gutter(vantage: VantageView, view: View) -> Line:
     """Return the name of a vantage and who answers it now."""
     if vantage.stale(view.now_ns):
-        return [*row([(vantage.name, 6, "strong"), ("no data", 8, "unknown")]), Span(" ")]
+        return [*row([(f" {vantage.name}", 6, "strong"), ("no data", 8, "unknown")]), Span(" ")]
     if not vantage.slots:
-        return [*row([(vantage.name, 6, "strong"), ("ended" if vantage.stopped else "-", 8, "quiet")]), Span(" ")]
+        return [*row([(f" {vantage.name}", 6, "strong"), ("ended" if vantage.stopped else "-", 8, "quiet")]), Span(" ")]
     if vantage.silent >= vantage.slots:
-        return [*row([(vantage.name, 6, "strong"), ("nobody", 8, "bad")]), Span(" ")]
+        return [*row([(f" {vantage.name}", 6, "strong"), ("nobody", 8, "bad")]), Span(" ")]
     place = vantage.answering[0][0] if vantage.answering else vantage.last_place
     mark = "+" if len(vantage.answering) > 1 else ""
     drawn = sign(place, view.inventory)
     style = f"site{drawn.site % 6 if drawn.site >= 0 else '-none'}"
-    return [*row([(vantage.name, 6, "strong"), (f"{place.words}{mark}", 8, style)]), Span(" ")]
+    return [*row([(f" {vantage.name}", 6, "strong"), (f"{place.words}{mark}", 8, style)]), Span(" ")]
 
 
 def _painted(cells: Sequence[Cell], view: View, tint: Sequence[str], dim: bool) -> Line:
@@ -192,11 +195,14 @@ def faults(view: View, shown: Window) -> Line:
             cells[last] = ("▲", "mark-out")
     for begin_ns, _, label in groups:
         column = shown.column(begin_ns)
-        # Near the right end the name stands before the mark, or it would be cut off.
-        right = column + len(label) + 2 < shown.cells
-        text, first = (f"▼ {label} ", column) if right else (f"{label} ▼", column - len(label) - 1)
-        for at, char in enumerate(text, first):
-            if 0 <= at < shown.cells and (char not in " ▲" or cells[at][0] != "▲"):
+        first = column - len(label) - 1
+        # Near the right end the name stands before the mark, or it would be cut off, unless another stands there.
+        taken = any(first <= shown.column(t_ns) + 1 < column for one in groups for t_ns in one[:2] if t_ns)
+        left = column + len(label) + 2 >= shown.cells and first >= 0 and not taken
+        for at, char in enumerate(f"{label} ▼" if left else f"▼ {label} ", first if left else column):
+            if at >= shown.cells or (at > column and cells[max(0, at)][0] == "▲"):
+                break
+            if at >= 0:
                 cells[at] = (char, "mark-in")
     line: Line = [Span("fault".rjust(GUTTER - 2) + "  ", "quiet")]
     for char, style in cells:
@@ -222,19 +228,21 @@ def _groups(found: Sequence[FaultView]) -> list[tuple[int, int, str]]:
     return groups
 
 
-def legend(view: View) -> Line:
-    """Return what the signs mean, of those places that the inventory has."""
-    line: Line = [Span(" " * GUTTER)]
+def legend(view: View, width: int) -> Line:
+    """Return what the signs mean, of those places that the inventory has; shorter where there is little room."""
+    short = width < 110
+    line: Line = [Span(" " if short else " " * GUTTER)]
     for site in view.inventory.sites.values() if view.inventory else ():
         for index, node in enumerate(site.nodes[:2]):
             cell = Cell(State.ANSWERED, Place(site.name, node.name, site.nat_pool.name))
             char, style = style_of(cell, view.inventory)
             more = " …" if index == 1 and len(site.nodes) > 2 else ""
-            line += [Span(char * 2, style), Span(f" {site.name} {node.name}{more}  ", "quiet")]
+            words = f" {node.name}{more} " if short else f" {site.name} {node.name}{more}  "
+            line += [Span(char * 2, style), Span(words, "quiet")]
     for state, words in _MEANINGS:
         char, style = SIGNS[state]
-        line += [Span(char, style), Span(f" {words}  ", "quiet")]
-    return [*line, Span("▼", "mark-in"), Span(" in ", "quiet"), Span("▲", "mark-out"), Span(" out", "quiet")]
+        line += [Span(char, style), Span(f" {words} " if short else f" {words}  ", "quiet")]
+    return line
 
 
 def _rtt(found: Sequence[Second], shown: Window, now_ns: int) -> Line:

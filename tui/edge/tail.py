@@ -15,7 +15,18 @@ from pathlib import Path
 from core.errors import VipchaosError
 from core.events import Event
 from core.judge import RunVerdict
-from core.records import Answer, Drop, ExperimentPhase, FaultStep, Opened, OutageBegan, OutageEnded, Record, RunEnded
+from core.records import (
+    Answer,
+    Drop,
+    ExperimentPhase,
+    FaultPhase,
+    FaultStep,
+    Opened,
+    OutageBegan,
+    OutageEnded,
+    Record,
+    RunEnded,
+)
 from store.runs import RunDirectory
 from tui.edge.newest import newest_run
 from tui.model.clock import Clock
@@ -78,6 +89,14 @@ class Tail(threading.Thread):
         """Go over to another run and replay it."""
         self._asked.put(path)
         self._wake.set()
+
+    def fault_instants(self) -> list[int]:
+        """Return when faults were asked for, each lease's first, in order of time."""
+        first: dict[str, int] = {}
+        for record in tuple(self._tape.records):
+            if isinstance(record, FaultStep) and record.phase in (FaultPhase.INJECTING, FaultPhase.REVERTING):
+                first.setdefault(f"{record.lease} {record.phase}", record.t_ns)
+        return sorted(first.values())
 
     def stop(self) -> None:
         """End the thread."""

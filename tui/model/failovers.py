@@ -60,8 +60,9 @@ def _row(event: Event, verdict: RunVerdict | None, view: View, last: bool) -> Ev
         judgements = ()
     level, word = _verdict(event, judgements, going_on)
     fault = names(tuple(dict.fromkeys(_label(name, view) for name in event.faults)), 3)
-    open_ns = max((outcome.open_ns for outcome in outcomes), default=0)
-    open_new_ns = max((outcome.open_new_ns for outcome in event.vantages), default=0)
+    since_ns = view.now_ns - event.until_ns if last else 0
+    open_ns = max((outcome.open_ns + since_ns for outcome in outcomes if outcome.open_ns), default=0)
+    open_new_ns = max((outcome.open_new_ns + since_ns for outcome in event.vantages if outcome.open_new_ns), default=0)
     dropped, lived = causes(event.vantages), sum(outcome.survived for outcome in outcomes)
     drops = sum(outcome.drops for outcome in outcomes)
     cells = (

@@ -61,7 +61,11 @@ def events_of(records: Sequence[Record], view: View) -> tuple[Event, ...]:
     """Return the events so far; none before the first fault."""
     if view.inventory is None or not any(fault.injected_ns for fault in view.faults):
         return ()
-    return events([record for record in records if isinstance(record, _OF_EVENTS)], view.inventory, view.experiments)
+    mine = [record for record in records if isinstance(record, _OF_EVENTS)]
+    if view.outcome is None:
+        # An event goes until the runner's last phase; of a run that goes on, that is the one it is in now.
+        mine.append(ExperimentPhase(view.now_ns, view.experiment, view.phase))
+    return events(mine, view.inventory, view.experiments)
 
 
 def verdict_of(records: Sequence[Record], view: View) -> RunVerdict | None:

@@ -8,7 +8,7 @@ from tui.seen import Seen
 from tui.widgets.listing import Cells, Column, Listing
 
 WIDTHS = {
-    "when": Column("when", 10),
+    "when": Column("when", 11),
     "event": Column("event", 8, from_width=150),
     "fault": Column("fault", 12),
     "vantages": Column("vantages", 9, from_width=100),
@@ -40,7 +40,7 @@ class EventList(Listing[EventRow]):
 
     def _row(self, row: EventRow) -> Cells:
         view = self._seen.view
-        when = instant(row.at_ns + (view.wall_offset_ns if view else 0), self._seen.zone)
+        when = " " + instant(row.at_ns + (view.wall_offset_ns if view else 0), self._seen.zone)
         styles = ["quiet", "quiet", "strong", "", ""]
         plane = "bad" if row.cells[4].startswith(">") else "strong"
         styles += [plane, "bad" if row.cells[5].startswith(">") else "", "", "", STYLES[row.level]]

@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `width` cells (negative: right-aligned), `grows`: it takes what is left, `from_width`: shown from that width on."""
+    """One column of `width` cells (negative: right-aligned).
+
+    `grows`: it takes what is left; `from_width`: it is shown where the list is at least so wide.
+    """
 
     name: str
     width: int
@@ -234,7 +237,9 @@ class Listing(ScrollView, Styled, Generic[T], can_focus=True):
         for index, (column, wide) in enumerate(zip(self.columns, widths, strict=True)):
             if wide:
                 arrow = ("▼" if self._order[1] else "▲") if self._order[0] == index else ""
-                cells.append((f"{column.name}{arrow}", wide, "head" if arrow else "quiet"))
+                cells.append(
+                    (f"{'' if cells or wide < 0 else ' '}{column.name}{arrow}", wide, "head" if arrow else "quiet")
+                )
         return row(cells)
 
     def _nothing(self) -> str:

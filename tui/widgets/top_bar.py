@@ -7,6 +7,8 @@ from tui.model.view import FRESH_NS
 from tui.model.words import instant, seconds, zone_name
 from tui.widgets.drawn import Drawn
 
+WIDE = 100
+
 
 class TopBar(Drawn):
     """One line."""
@@ -19,21 +21,19 @@ class TopBar(Drawn):
         if view is None or frame is None:
             return [beside(left, [self._rights()], width)]
         if view.inventory:
-            left.append(
-                Span(f" {view.inventory.vip.name} {view.inventory.vip.address}:{view.inventory.vip.port}", "strong")
-            )
+            vip = view.inventory.vip
+            left.append(Span(f" {f'{vip.name} ' if width >= WIDE else ''}{vip.address}:{vip.port}", "strong"))
         if view.experiment:
             left.append(Span(f"  {view.experiment}", ""))
             left.append(Span(f" {view.number}/{len(view.experiments)}", "quiet"))
             left.append(Span(f" {view.phase}", "odd" if view.out else "quiet"))
         if view.hold_ends_ns > view.now_ns:
             left.append(Span(f" {(view.hold_ends_ns - view.now_ns) / 1e9:.0f} s", "odd"))
-        wide = width >= 100
         right: Line = [
             Span(f"{instant(view.now_ns + view.wall_offset_ns, self.seen.zone)} {zone_name(self.seen.zone)} ", "strong")
         ]
         right.append(self._age())
-        if wide:
+        if width >= WIDE:
             right.append(self._rights())
         return [beside(left, right, width)]
 
