@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
+Attributes = list[int | list[bytes | int]]
 RESTORED = (
     "\x1b[?1049l"  # the screen of before
     "\x1b[?25h"  # the cursor
@@ -60,7 +61,7 @@ def _as_child(run: Callable[[], int], parent: int) -> None:
         os._exit(code)
 
 
-def _wait(child: int, saved: list[object]) -> int:
+def _wait(child: int, saved: Attributes) -> int:
     """Wait for the child; stop and go on with it, as a shell's job control asks."""
     while True:
         _, status = os.waitpid(child, os.WUNTRACED)
@@ -77,7 +78,7 @@ def _wait(child: int, saved: list[object]) -> int:
             return os.waitstatus_to_exitcode(status)
 
 
-def restore(saved: list[object]) -> None:
+def restore(saved: Attributes) -> None:
     """Give the terminal back as it was saved."""
     with contextlib.suppress(OSError, termios.error):
         os.write(sys.stdout.fileno(), RESTORED.encode())

@@ -82,7 +82,8 @@ def _watch(
 ) -> int:
     from cli.output import write_whole
     from core.errors import VipchaosError
-    from tui.app import Options, WatchApp
+    from tui.app import WatchApp
+    from tui.options import Options
 
     try:
         app = WatchApp(

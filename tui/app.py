@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +13,13 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from tui.edge.tail import Tail
-from tui.keys import EVERYWHERE, SCREENS, load_keymap
+from tui.keys import EVERYWHERE, load_keymap
 from tui.messages import Framed, Stood, Told
 from tui.model.clock import Clock, parse_seek
 from tui.model.frame import Frame
+from tui.options import Options
 from tui.screens.base import WatchScreen
+from tui.screens.table import all_bindings, screens
 from tui.seen import Seen
 from tui.themes import DARK, THEMES
 
@@ -29,35 +29,13 @@ if TYPE_CHECKING:
 STEP_NS = 1_000_000_000
 STANDING_AFTER_S = 0.3
 """What stands on the machine is looked for after the first picture is there."""
-Writer = Callable[[Path, str], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `vipchaos watch` was asked for. `run` None: the newest run, and each newer one that begins.
-
-    `write` puts a file on disk, whole or not at all.
-    """
-
-    run: Path | None = None
-    armed: bool = False
-    read_only: bool = False
-    theme: str = "vipchaos-dark"
-    keys: Path | None = None
-    local: bool = False
-    offset_s: int = 0
-    inventory: Path | None = None
-    experiments: Path | None = None
-    exports: Path = field(default_factory=Path.cwd)
-    write: Writer = lambda path, text: None
-    from_begin: bool = False
 
 
 class WatchApp(App[None]):
     """Shows frames; everything it knows of a run comes in them."""
 
     TITLE = "vipchaos"
-    CSS_PATH = "vipchaos.tcss"
+    CSS_PATH = Path(__file__).with_name("vipchaos.tcss")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS = EVERYWHERE  # type: ignore[assignment]
 
@@ -275,7 +253,7 @@ class WatchApp(App[None]):
         elif screen.focused is not None:
             screen.maximize(screen.focused)
 
-    def action_back(self) -> None:
+    def action_leave(self) -> None:
         """Leave what Enter opened, or a maximised part; on a screen itself, clear the filter."""
         front = self.front
         if front is None:
@@ -329,27 +307,3 @@ class WatchApp(App[None]):
                 )
 
             yield SystemCommand(binding.description, f"key: {self.keymap.get(binding.id or '', binding.key)}", run)
-
-
-def screens() -> dict[str, Callable[[Seen], WatchScreen]]:
-    """Return the six screens by name; a screen is imported when it is first gone to."""
-
-    def later(module: str, name: str) -> Callable[[Seen], WatchScreen]:
-        def make(seen: Seen) -> WatchScreen:
-            found: WatchScreen = getattr(importlib.import_module(f"tui.screens.{module}"), name)(seen)
-            return found
-
-        return make
-
-    return {name: later(name, f"{title}Screen") for _, name, title in SCREENS}
-
-
-def all_bindings() -> list[Binding]:
-    """Return every binding that has an id."""
-    from tui.widgets.listing import Listing
-
-    found = [*EVERYWHERE, *[each for each in Listing.BINDINGS if isinstance(each, Binding)]]
-    for _, name, title in SCREENS:
-        screen = getattr(importlib.import_module(f"tui.screens.{name}"), f"{title}Screen")
-        found += [each for each in screen.BINDINGS if isinstance(each, Binding)]
-    return found

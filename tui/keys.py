@@ -1,4 +1,4 @@
-"""The keys: every binding has an id, and a YAML file may give it other keys. Two of one screen on one key are refused."""
+"""The keys: every binding has an id, and a YAML file may give it others. Two on one key are refused."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ EVERYWHERE = [
     Binding("E", "export", "Export what is seen", show=False, id="export"),
     Binding("M", "maximise", "Maximise the part in focus, or the lanes", show=False, id="maximise"),
     Binding("t", "theme", "Next theme", show=False, id="theme"),
-    Binding("K", "kill", "Kill switch: revert everything, block new faults", show=False, id="kill", priority=True),
-    Binding("escape", "back", "Back, or clear the filter", show=False, id="back"),
+    Binding("K", "kill", "Kill switch: revert everything, block new faults", show=False, id="kill"),
+    # Where a line is typed K is a letter; this key works there too.
+    Binding("f9", "kill", "Kill switch, also while a line is typed", show=False, id="kill.always", priority=True),
+    Binding("escape", "leave", "Back, or clear the filter", show=False, id="back"),
     Binding("q", "quit", "Leave", show=False, id="quit"),
 ]
 
@@ -62,11 +64,11 @@ def load_keymap(path: Path, bindings: Iterable[Binding]) -> Mapping[str, str]:
             keymap[name] = ",".join(part.strip() for part in value.text.split(","))
     taken: dict[str, str] = {}
     for name, binding in known.items():
-        for key in keymap.get(name, binding.key).split(","):
-            other = taken.setdefault(key, name)
+        for each in keymap.get(name, binding.key).split(","):
+            other = taken.setdefault(each, name)
             # A list's keys may be those of a screen: the part in focus has them first.
             if other != name and (name in keymap or other in keymap):
                 line = root.entries[name if name in keymap else other][0].line if root else 1
-                problems.add(line, name, f"has the key {key}, which {other} has too", "a key for one of them")
+                problems.add(line, name, f"has the key {each}, which {other} has too", "a key for one of them")
     problems.raise_if_any()
     return keymap

@@ -1,4 +1,4 @@
-"""What all screens and widgets share: the newest frame, what stands on this machine, and how the user wants to see it."""
+"""What all screens and widgets share: the newest frame, what stands here, and how the user wants to see it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Help(ModalScreen[None]):
                 keys = self._keymap.get(binding.id or "", binding.key)
                 shown = " ".join(format_key(key) for key in keys.split(","))
                 text.append(f"  {shown:<18}", style="bold")
-                text.append(f"{binding.description:<46}", style="not bold")
+                text.append(f"{binding.description:<56}", style="not bold")
                 text.append(f" {binding.id}\n", style="dim not bold")
         text.append(
             "\nFilter: words that a row must have, as regular expressions; !word: must not; column:word.\n", "not bold"

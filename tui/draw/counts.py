@@ -32,8 +32,7 @@ def counts(view: View, width: int, height: int, catchment: bool = False) -> list
     vantages = list(view.vantages.values())
     lines = [row(head)]
     room = height - 1 - (len(vantages) > 1)
-    for vantage in vantages[: max(1, room)]:
-        lines.append(row(_cells(vantage, view, catchment, causes, trend)))
+    lines += [row(_cells(vantage, view, catchment, causes, trend)) for vantage in vantages[: max(1, room)]]
     if len(vantages) > 1:
         lines.append(row(_total(vantages, catchment)))
     return [fit(line, width) for line in lines[:height]]

@@ -31,7 +31,7 @@ def event_lines(event: EventRow, frame: Frame, width: int) -> list[Line]:
         first, full = seconds(found.first_convergence_ns), seconds(found.full_convergence_ns)
         lines.append([Span(f" first session answered again after {first}, the last after {full}", "quiet")])
     columns = (
-        ("vantage", 8),
+        (" vantage", 9),
         ("before", 16),
         ("after", 16),
         ("data plane", 15),
@@ -48,7 +48,7 @@ def event_lines(event: EventRow, frame: Frame, width: int) -> list[Line]:
         after = who(outcome.after) if outcome.after.counts else NOT_KNOWN
         counts = f"{outcome.alive} / {outcome.survived} / {outcome.drops} {causes((outcome,))}"
         cells = [
-            outcome.vantage,
+            f" {outcome.vantage}",
             who(outcome.before),
             after,
             plane,

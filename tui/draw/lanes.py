@@ -102,8 +102,8 @@ def lanes(view: View, shown: Window, width: int, height: int, zone: timezone, di
     tint = _tinted(view.faults, shown, view.now_ns)
     for vantage in fits:
         painted = _painted(lane_of(vantage, view, shown), view, tint, dim)
-        for number in range(min(THICKEST, max(1, rows - 2))):
-            lines.append([*(_gutter(vantage, view) if not number else [Span(" " * GUTTER)]), *painted])
+        thick = min(THICKEST, max(1, rows - 2))
+        lines += [[*_gutter(vantage, view), *painted], *[[Span(" " * GUTTER), *painted]] * (thick - 1)]
         if rows > 1:
             lines.append([Span("rtt".rjust(GUTTER - 2) + "  ", "quiet"), *_rtt(vantage.seconds, shown, view.now_ns)])
         if rows > 2:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.errors import VipchaosError
+from core.records import FaultStep
 from store.runs import home
 
 Tell = Callable[[str, bool], object]
@@ -27,13 +28,18 @@ def _do(work: Callable[[], tuple[str, bool]], tell: Tell, name: str) -> None:
     threading.Thread(target=body, name=name).start()
 
 
+def _unheard(step: FaultStep) -> None:
+    """Take a step's record and drop it: the switch and the guard journal it themselves."""
+    del step
+
+
 def kill(tell: Tell) -> None:
     """Revert everything that is out on this machine and block new faults; needs no controller."""
 
     def work() -> tuple[str, bool]:
         from chaos import switch
 
-        left = switch.stop(f"kill switch of the dashboard, uid {os.getuid()}", lambda step: None)
+        left = switch.stop(f"kill switch of the dashboard, uid {os.getuid()}", _unheard)
         if left:
             return f"not proven reverted: {', '.join(left)}; the guard goes on", True
         return "nothing is out; new faults are blocked until `vipchaos resume`", False
@@ -47,7 +53,7 @@ def revert(lease_name: str, tell: Tell) -> None:
     def work() -> tuple[str, bool]:
         from chaos import lease
 
-        done = lease.release(lease.DIRECTORY / f"{lease_name}.json", lambda step: None, 10.0)
+        done = lease.release(lease.DIRECTORY / f"{lease_name}.json", _unheard, 10.0)
         return (f"{lease_name} is reverted", False) if done else (f"{lease_name} is not proven reverted yet", True)
 
     _do(work, tell, f"revert {lease_name}")

@@ -20,10 +20,14 @@ def compare(first: RunLine, second: RunLine) -> list[tuple[str, str]]:
     """Return the experiments of two runs: the worst data-plane interval of each, and the verdicts."""
     lines = [(f"{'':<34} {first.run:<40} {second.run}", "strong")]
     lines.append((f"{'outcome':<34} {first.outcome or '…':<40} {second.outcome or '…'}", ""))
-    for name in dict.fromkeys((*first.planes, *second.planes)):
-        lines.append((f"{name:<34} {_plane(first, name):<40} {_plane(second, name)}", _worse(first, second, name)))
-    for name in dict.fromkeys((*first.verdicts, *second.verdicts)):
-        lines.append((f"{name + ' verdicts':<34} {_verdicts(first, name):<40} {_verdicts(second, name)}", ""))
+    lines += [
+        (f"{name:<34} {_plane(first, name):<40} {_plane(second, name)}", _worse(first, second, name))
+        for name in dict.fromkeys((*first.planes, *second.planes))
+    ]
+    lines += [
+        (f"{name + ' verdicts':<34} {_verdicts(first, name):<40} {_verdicts(second, name)}", "")
+        for name in dict.fromkeys((*first.verdicts, *second.verdicts))
+    ]
     return lines
 
 

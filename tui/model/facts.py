@@ -58,7 +58,8 @@ def _words(record: Record) -> tuple[str, str, Level]:
         case Answer():
             place = Place(record.site, record.node, record.nat_pool)
             known = "seen in the flow" if record.node_known_by == "flow" else f"node {record.node_known_by}"
-            words = f"{record.site or '?'} {place.words}, server {record.server or '?'} saw {record.nat_address or '?'}; {known}"
+            server = f"server {record.server or '?'} saw {record.nat_address or '?'}"
+            words = f"{record.site or '?'} {place.words}, {server}; {known}"
             return "answered by", words, Level.PLAIN
         case Drop():
             return "dropped", f"{record.cause}: {record.detail}, {seconds(record.age_ns)} old", Level.BAD
@@ -72,6 +73,13 @@ def _words(record: Record) -> tuple[str, str, Level]:
         case PathTraced():
             way = " > ".join(hop or "*" for hop in record.hops)
             return "path", f"{way}{' (without answer)' if record.silent else ''}", Level.PLAIN
+        case _:
+            return _other_words(record)
+
+
+def _other_words(record: Record) -> tuple[str, str, Level]:
+    """The same of what is not about one session."""
+    match record:
         case FaultStep():
             return (
                 f"fault {record.phase.replace('_', ' ')}",

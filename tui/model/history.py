@@ -77,7 +77,7 @@ class History:
         """Note a change of `count` sessions at an instant; a negative one takes an earlier note back."""
         number = t_ns // FINE_NS
         self.changes += 1
-        mine = dict(self.slices.get(number, ()))
+        mine = dict(self.slices.get(number, {}))
         mine[what, place] = mine.get((what, place), 0) + count
         self.slices[number] = mine
 

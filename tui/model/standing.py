@@ -27,7 +27,7 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentLine:
-    """One experiment that can be run: `files` in this order; `parsed` are those in them. Empty: `title` says why not."""
+    """One experiment that can be run: `files` in order, what is `parsed` from them; empty where `title` says why."""
 
     name: str
     title: str

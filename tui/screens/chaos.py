@@ -61,7 +61,7 @@ class ChaosScreen(WatchScreen):
         self._experiments.put(standing.experiments)
         self._audit.put(standing.audit)
 
-    def on_listing_entered(self, event: Listing.Entered[object]) -> None:
+    def on_listing_entered(self, event: Listing.Entered) -> None:
         """Open the plan of an experiment."""
         line = self._experiments.current
         if event.listing is self._experiments and line is not None and line.parsed:

@@ -31,7 +31,7 @@ class FailoversScreen(WatchScreen):
         if frame is not None and frame.view is not None:
             self._events.put(failovers.rows(frame.events, frame.verdict, frame.view))
 
-    def on_listing_entered(self, event: Listing.Entered[object]) -> None:
+    def on_listing_entered(self, event: Listing.Entered) -> None:
         """Open an event."""
         row = self._events.current
         if row is not None:

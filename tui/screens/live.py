@@ -9,9 +9,11 @@ from textual.widget import Widget
 
 from tui.model import failovers
 from tui.screens.base import WatchScreen
+from tui.screens.event import EventScreen
 from tui.widgets.counts import Counts
 from tui.widgets.event_list import EventList
 from tui.widgets.lanes import Lanes
+from tui.widgets.listing import Listing
 from tui.widgets.network import Network
 
 
@@ -37,6 +39,13 @@ class LiveScreen(WatchScreen):
         self._counts.set_class(self.has_class("-narrow"), "with-catchment")
         self._counts.border_title = "Who answers whom" if self.has_class("-narrow") else "Sessions"
         super().show()
+
+    def on_listing_entered(self, event: Listing.Entered) -> None:
+        """Open an event."""
+        row = self._events.current
+        if row is not None:
+            event.stop()
+            self.app.push_screen(EventScreen(self.seen, row))
 
     def fill(self) -> None:
         """Put the events into their list."""

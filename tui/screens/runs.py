@@ -47,7 +47,7 @@ class RunsScreen(WatchScreen):
         course = "".join({"PASSED": "●", "FAILED": "✖", "": "…"}.get(run.outcome, "?") for run in reversed(runs[:40]))
         self._list.border_title = f"Runs   {course} newest" if course else "Runs"
 
-    def on_listing_entered(self, event: Listing.Entered[object]) -> None:
+    def on_listing_entered(self, event: Listing.Entered) -> None:
         """Open the report of a run."""
         run = self._list.current
         if run is None:

@@ -41,14 +41,14 @@ class SessionsScreen(WatchScreen):
             return
         self._last = view
         vantages = view.vantages.values()
-        self._list.put([session for vantage in vantages for session in vantage.sessions.values()])
+        self._list.put([each for vantage in vantages for _, each in sorted(vantage.sessions.items())])
         answered, silent = sum(v.answered for v in vantages), sum(v.silent for v in vantages)
         drops, restarted = sum(v.drops for v in vantages), sum(v.restarted for v in vantages)
         self._list.border_title = (
             f"Sessions   ● {answered} answered   ✖ {silent} without answer   {drops} dropped   {restarted} restarted"
         )
 
-    def on_listing_entered(self, event: Listing.Entered[object]) -> None:
+    def on_listing_entered(self, event: Listing.Entered) -> None:
         """Open a session."""
         session = self._list.current
         if session is not None:

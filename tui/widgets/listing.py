@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -57,13 +57,13 @@ class Listing(ScrollView, Styled, Generic[T], can_focus=True):
     class Entered(Message):
         """A row was entered."""
 
-        def __init__(self, listing: Listing[T], key: str) -> None:
+        def __init__(self, listing: Listing[Any], key: str) -> None:
             super().__init__()
             self.listing = listing
             self.key = key
 
         @property
-        def control(self) -> Listing[T]:
+        def control(self) -> Listing[Any]:
             """The list."""
             return self.listing
 
@@ -74,6 +74,7 @@ class Listing(ScrollView, Styled, Generic[T], can_focus=True):
         key: Callable[[T], str],
         empty: str,
         ordered: Callable[[T, int], object] | None = None,
+        /,
         **options: str,
     ) -> None:
         super().__init__(**options)  # type: ignore[arg-type]
@@ -233,7 +234,7 @@ class Listing(ScrollView, Styled, Generic[T], can_focus=True):
         return self.strip(line, width, base)
 
     def _header(self, widths: Sequence[int]) -> Line:
-        cells = []
+        cells: list[tuple[str, int, str]] = []
         for index, (column, wide) in enumerate(zip(self.columns, widths, strict=True)):
             if wide:
                 arrow = ("▼" if self._order[1] else "▲") if self._order[0] == index else ""
