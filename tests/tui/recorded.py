@@ -10,6 +10,8 @@ from pathlib import Path
 
 from core.bodies import from_body
 from core.records import Record
+from store.journal import JournalWriter
+from store.runs import CONTROLLER
 from tui.app import WatchApp
 from tui.model.clock import Clock
 from tui.model.frame import Frame, events_of, verdict_of
@@ -68,3 +70,21 @@ def drawn(app: WatchApp) -> list[str]:
     """Return the cells of the screen as lines of text."""
     lines = app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip).rstrip() for strip in lines]
+
+
+def write_run(home: Path, upto_s: float | None = None, name: str = "20260101-000000-recorded-0000") -> Path:
+    """Write the recorded run, or its first seconds, as journals below `home`; return its directory."""
+    path = home / "runs" / name
+    path.mkdir(parents=True)
+    until_ns = None if upto_s is None else records()[0].t_ns + round(upto_s * 1e9)
+    writers: dict[str, JournalWriter] = {}
+    for record in records():
+        if until_ns is not None and record.t_ns > until_ns:
+            break
+        owner = getattr(record, "vantage", "") or CONTROLLER
+        if owner not in writers:
+            writers[owner] = JournalWriter(path / f"{owner}.db", owner)
+        writers[owner].append(record)
+    for writer in writers.values():
+        writer.close()
+    return path

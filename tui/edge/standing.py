@@ -42,7 +42,7 @@ class Watchman(threading.Thread):
         """Look until stopped."""
         from chaos import lease, switch
 
-        experiments = _experiments(self._inventory, self._experiments)
+        experiments = read_experiments(self._inventory, self._experiments)
         last: Standing | None = None
         while not self._stop.is_set():
             error, out = "", []
@@ -124,7 +124,7 @@ def _run_line(path: Path, outcome: Path) -> RunLine:
         return RunLine(path.name, "unreadable", f"outcome.json: {error!r}", str(path))
 
 
-def _experiments(inventory_file: Path | None, directory: Path | None) -> tuple[ExperimentLine, ...]:
+def read_experiments(inventory_file: Path | None, directory: Path | None) -> tuple[ExperimentLine, ...]:
     """Return the experiments of a directory; one that reverts another is read together with that one."""
     if inventory_file is None or directory is None:
         return ()
