@@ -65,8 +65,13 @@ class WatchApp(App[None]):
         """Show the live screen, and have the run read."""
         await self.switch_mode("live")
         for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+            asyncio.get_running_loop().add_signal_handler(number, self._told_to_end)
         self.start_reading()
+
+    def _told_to_end(self) -> None:
+        """Leave, and give the terminal back: also where a shell has taken it already (tcsetattr(3), SIGTTOU)."""
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        self.exit()
 
     def start_reading(self) -> None:
         """Start the threads at the edge; a test that shows frames of its own does not."""

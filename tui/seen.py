@@ -7,7 +7,7 @@ from datetime import timezone
 
 from tui.draw.lanes import SPANS_S
 from tui.model.frame import Frame
-from tui.model.headline import Headline, headline
+from tui.model.headline import Headline, Mood, headline
 from tui.model.standing import Standing
 from tui.model.view import View
 from tui.model.words import zone_of
@@ -41,6 +41,10 @@ class Seen:
     @property
     def headline(self) -> Headline:
         """The sentence that is right first."""
+        if self.frame is not None and self.frame.error:
+            return Headline(
+                Mood.BAD, "CANNOT READ", ("a journal of this run cannot be read; what is shown may be old",)
+            )
         present = self.frame is None or self.frame.running
         return headline(self.view, self.standing.stopped if present else "")
 

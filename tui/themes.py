@@ -5,7 +5,7 @@ Sites are told apart by blue and orange first, which colour-blind people tell ap
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = {
     "site0": "#58a6ff",
@@ -50,6 +50,7 @@ LIGHT = {
     "cursor-back": "#cfe0f5",
 }
 SIXTEEN = {
+    **BUILTIN_THEMES["ansi-dark"].variables,
     "site0": "ansi_bright_blue",
     "site0-other": "ansi_cyan",
     "site1": "ansi_bright_yellow",

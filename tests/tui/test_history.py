@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +48,9 @@ def test_a_cell_is_the_worst_of_its_slices(silences: list[tuple[int, int, int]])
 
 
 @given(spans, st.randoms())
-def test_the_order_in_which_spans_become_known_does_not_matter(silences: list[tuple[int, int, int]], random) -> None:  # type: ignore[no-untyped-def]
+def test_the_order_in_which_spans_become_known_does_not_matter(
+    silences: list[tuple[int, int, int]], random: Random
+) -> None:
     shuffled = list(silences)
     random.shuffle(shuffled)
     assert cells_of(history_of(shuffled)) == cells_of(history_of(silences))

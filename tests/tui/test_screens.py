@@ -32,7 +32,7 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 @cache
 def crowd() -> Frame:
     tape = many()
-    return frame_at((tape.end_ns - tape.begin_ns) / 1e9, tape_of=tape)
+    return frame_at((tape.end_ns - tape.begin_ns) / 1e9 + 0.4, tape_of=tape)
 
 
 MOMENTS: dict[str, Callable[[], Frame | None]] = {
@@ -144,7 +144,7 @@ def test_no_page_is_left_over() -> None:
 def test_a_pause_is_large_and_says_that_the_recording_goes_on() -> None:
     text = (PAGES / "live-paused-80x24.txt").read_text()
     assert "█▀█ ▄▀█ █ █ █▀▀ █▀▀ █▀▄" in text
-    assert "The recording goes on" in text
+    assert "the recording goes on" in text
     assert "12.3 s behind" in text
 
 
@@ -157,7 +157,7 @@ def test_resize_at_any_moment() -> None:
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
                 assert len(drawn(app)) == size[1]
-            assert "\n".join(drawn(app)) + "\n" == (PAGES / "live-outage-120x40.txt").read_text().replace("", "")
+            assert "\n".join(drawn(app)) + "\n" == (PAGES / "live-outage-120x40.txt").read_text()
 
     asyncio.run(resized())
 

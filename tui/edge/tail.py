@@ -79,6 +79,7 @@ class Tail(threading.Thread):
         self._again_s = 0.0
         self._shift_ns = 0
         self._owing = False
+        self._read_s = 0.0
 
     def ask(self, change: Callable[[Clock, int, int, bool], Clock]) -> None:
         """Have the clock changed: `change(clock, viewer's monotonic clock, present of the run, running)`."""
@@ -89,6 +90,11 @@ class Tail(threading.Thread):
         """Go over to another run and replay it."""
         self._asked.put(path)
         self._wake.set()
+
+    @property
+    def end_ns(self) -> int:
+        """The instant of the newest record read."""
+        return self._tape.end_ns
 
     def fault_instants(self) -> list[int]:
         """Return when faults were asked for, each lease's first, in order of time."""
@@ -180,8 +186,11 @@ class Tail(threading.Thread):
             except OSError:
                 continue
             stamps[path] = (status.st_mtime_ns, status.st_size)
-        grown = stamps != self._stamps
+        now_s = time.monotonic()
+        # A journal that was just being made is passed over: it is looked at again, grown or not.
+        grown = stamps != self._stamps or now_s - self._read_s > FOLLOW_S
         self._stamps = stamps
+        self._read_s = now_s if grown else self._read_s
         return grown
 
     def _placed(self) -> None:

@@ -77,11 +77,13 @@ class WatchScreen(Screen[None]):
         self.set_class(height < LOW, "-low")
         self.set_class(MIDDLE <= height < HIGH, "-middle")
         self.set_class(height >= HIGH, "-high")
+        self.call_after_refresh(self.show)
 
     def show(self) -> None:
         """Draw what `seen` has become."""
         if not self.is_mounted:
             return
+        self.set_class(self.seen.paused, "-paused")
         self.fill()
         for widget in self.query(Drawn):
             widget.show()

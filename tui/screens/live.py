@@ -32,7 +32,9 @@ class LiveScreen(WatchScreen):
         self._events = EventList(self.seen, id="events", classes="part")
         self._events.border_title = "Failovers"
         above = Horizontal(self._network, self._counts, id="above")
-        return (above, Lanes(self.seen, id="lanes", classes="part"), self._events)
+        lanes = Lanes(self.seen, id="lanes", classes="part")
+        lanes.border_title = "Who answered"
+        return (above, lanes, self._events)
 
     def show(self) -> None:
         """Draw; where there is no room for the network, the counts say who answers too."""

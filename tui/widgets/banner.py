@@ -25,10 +25,10 @@ class Banner(Drawn):
             return []
         at = f"at {instant(view.now_ns + view.wall_offset_ns, self.seen.zone, 2)} {zone_name(self.seen.zone)}"
         if frame.running:
-            behind = f"{seconds(frame.present_ns - view.now_ns)} behind the present. The recording goes on."
+            where, goes_on = f"{seconds(frame.present_ns - view.now_ns)} behind", "the recording goes on;"
         else:
-            behind = f"{seconds(view.now_ns - view.begun_ns)} into the run."
+            where, goes_on = f"{seconds(view.now_ns - view.begun_ns)} into the run", ""
         return [
-            [Span(LETTERS[0], "paused"), Span(f"  {at}, {behind}", "strong")],
-            [Span(LETTERS[1], "paused"), Span("  space goes on, [ ] step, { } event, S seek", "quiet")],
+            [Span(LETTERS[0], "paused"), Span(f" {at}, {where}", "strong")],
+            [Span(LETTERS[1], "paused"), Span(f" {goes_on} space goes on, [ ] step, S seek", "quiet")],
         ]

@@ -16,7 +16,9 @@ class NewsBar(Drawn):
         """Return the lines."""
         view, frame = self.seen.view, self.seen.frame
         if frame is not None and frame.error:
-            return [fit([Span(f" {frame.error}", "bad")], width)]
+            # What is wrong stands at the end, behind a path.
+            cut = frame.error if len(frame.error) < width else f"…{frame.error[2 - width :]}"
+            return [fit([Span(f" {cut}", "bad")], width)]
         if view is None:
             return []
         found = []
