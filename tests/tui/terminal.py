@@ -27,6 +27,11 @@ class Terminal:
     def type(self, *keys: str) -> None:
         self.tmux("send-keys", "-t", "t", *keys)
 
+    @property
+    def shell(self) -> int:
+        """The process that the terminal was made for."""
+        return int(self.tmux("display-message", "-t", "t", "-p", "#{pane_pid}"))
+
     def run(self, command: str) -> None:
         self.tmux("send-keys", "-t", "t", "-l", command)
         self.type("Enter")

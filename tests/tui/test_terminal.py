@@ -70,6 +70,7 @@ def test_start_keys_resize_quit(home: Path) -> None:
         screen.type("q")
         wait_for(lambda: screen.state() == AS_BEFORE)
         wait_for(lambda: screen.modes().split(";")[3:] == modes.split(";")[3:])
+        wait_for(lambda: not below(screen.shell))
         screen.run("echo still-a-shell")
         screen.shows("\nstill-a-shell")
 
@@ -78,14 +79,14 @@ def test_start_keys_resize_quit(home: Path) -> None:
 def test_the_terminal_is_restored_after_kill_9(home: Path, which: str) -> None:
     with terminal(home) as screen:
         modes = screen.modes()
-        shell = int(screen.tmux("display-message", "-t", "t", "-p", "#{pane_pid}"))
         screen.run(WATCH)
         screen.shows("replay 1x")
-        outer, inner = watching(shell)
+        outer, inner = watching(screen.shell)
         os.kill(inner if which == "the one that draws" else outer, signal.SIGKILL)
         wait_for(lambda: screen.state() == AS_BEFORE)
         wait_for(lambda: screen.modes().split(";")[3:] == modes.split(";")[3:])
         wait_for(lambda: not Path(f"/proc/{inner}").exists())
+        wait_for(lambda: not below(screen.shell))
         screen.run("echo still-a-shell")
         screen.shows("\nstill-a-shell")
 

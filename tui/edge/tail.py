@@ -80,6 +80,7 @@ class Tail(threading.Thread):
         self._shift_ns = 0
         self._owing = False
         self._read_s = 0.0
+        self._shown_ns: int | None = -1
 
     def ask(self, change: Callable[[Clock, int, int, bool], Clock]) -> None:
         """Have the clock changed: `change(clock, viewer's monotonic clock, present of the run, running)`."""
@@ -121,7 +122,7 @@ class Tail(threading.Thread):
             pending = pending or bool(new) or asked
             urgent = urgent or asked or any(isinstance(record, _AT_ONCE) for record in new)
             now_s = time.monotonic()
-            moving = self._running or not (self._clock.paused or self._clock.over(time.monotonic_ns()))
+            moving = self._running or self._clock.now(time.monotonic_ns()) != self._shown_ns
             due_s = 0.0 if asked else AT_ONCE_S if urgent else TICK_S
             if (pending or moving) and now_s - shown_s >= due_s:
                 self._post(self._frame())
@@ -219,6 +220,7 @@ class Tail(threading.Thread):
             return Frame(None, self._clock, self._running, str(self._path or ""), error=self._error)
         wanted_ns = self._clock.now(time.monotonic_ns())
         now_ns = present_ns if wanted_ns is None else wanted_ns
+        self._shown_ns = wanted_ns
         view = self._tape.at(now_ns).view(now_ns)
         shown = self._tape.until(now_ns)
         self._judge(view, shown)
