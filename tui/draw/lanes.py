@@ -76,10 +76,11 @@ def style_of(cell: Cell, inventory: Inventory | None) -> tuple[str, str]:
     """Return the character and the style of a cell."""
     if cell.state is State.NOTHING:
         return " ", ""
-    if cell.state in SIGNS:
-        return SIGNS[cell.state]
     drawn = sign(cell.place, inventory)
-    return drawn.char, f"site{drawn.site % 6 if drawn.site >= 0 else '-none'}{'' if drawn.first else '-other'}"
+    style = f"site{drawn.site % 6 if drawn.site >= 0 else '-none'}{'' if drawn.first else '-other'}"
+    if cell.state is State.LATE:
+        return SIGNS[cell.state][0], style  # who answered is known all the same
+    return SIGNS.get(cell.state, (drawn.char, style))
 
 
 def lane_of(vantage: VantageView, view: View, shown: Window) -> tuple[Cell, ...]:
