@@ -51,10 +51,19 @@ class Styled(Widget):
 
     def style_named(self, names: str) -> Style:
         """Return the style that names, set apart by blanks, make together."""
+        known: dict[str, Style] = self.__dict__.setdefault("_styles_known", {})
+        if names in known:
+            return known[names]
         style = Style.null()
         for name in names.split():
             style += self.get_component_rich_style(name, partial=True, default=Style.null())
+        known[names] = style
         return style
+
+    def notify_style_update(self) -> None:
+        """Look the styles up anew: the theme is another."""
+        super().notify_style_update()
+        self.__dict__.pop("_styles_known", None)
 
     def strip(self, line: Line, width: int, base: Style) -> Strip:
         """Return a line as what a terminal gets."""
