@@ -1,7 +1,7 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak docs pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -24,6 +24,7 @@ lint: setup ## ruff, mypy, import contracts
 bench: setup ## measure a heartbeat's cost beside other tools (8 min; ARGS=--short: 1 min)
 	@tools/setup bench
 	@tools/as_root $(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tests.bench.screen $(filter --short,$(ARGS))
 
 accuracy: setup ## outages made by hand against what is reported and captured (25 min; ARGS="--each 3 --quiet 20")
 	@tools/as_root $(BIN)/python -m tests.accuracy $(ARGS)
@@ -37,6 +38,9 @@ soak: setup ## 10 000 sessions for an hour: memory, drops, lateness (ARGS="--sec
 docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py
 	@$(BIN)/python tools/write_readme.py
+
+pictures: setup ## draw the pictures of the README from the recorded run of the tests
+	@$(BIN)/python tools/write_pictures.py
 
 lock: setup ## pin versions and hashes anew
 	@command -v uv >/dev/null || { echo "lock: needs uv" >&2; exit 6; }

@@ -9,8 +9,9 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol
 
 import click
 
@@ -20,6 +21,14 @@ from tui.edge.newest import newest_run
 BEGIN_WITHIN_S = 30.0
 LOOK_S = 0.1
 END_WAIT_S = 45.0
+
+
+class Enterable(Protocol):
+    """A lab, as far as it is needed here."""
+
+    def enter_argv(self, node: str | None, argv: Sequence[str]) -> list[str]:
+        """Return the command that runs `argv` inside."""
+        ...
 
 
 def wanted(chosen: bool | None) -> bool:
@@ -32,7 +41,7 @@ def wanted(chosen: bool | None) -> bool:
     return terminal if chosen is None else chosen
 
 
-def show(lab: Any, arguments: list[str]) -> int:
+def show(lab: Enterable, arguments: list[str]) -> int:
     """Run the controller inside `lab` with the screens open; return its exit code.
 
     Who leaves the screens early gets plain lines until the run is over; Ctrl-C ends the run in order.
@@ -81,7 +90,7 @@ def _begun(before: Path | None, child: subprocess.Popen[bytes]) -> Path | None:
     return None
 
 
-def _watch(lab: Any, path: Path) -> None:
+def _watch(lab: Enterable, path: Path) -> None:
     """Open the screens inside the lab, where its leases and its kill switch are; return when they are left."""
     saved = termios.tcgetattr(sys.stdin.fileno())
     try:

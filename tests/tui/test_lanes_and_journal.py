@@ -54,7 +54,7 @@ async def lanes_at(at_s: float) -> dict[str, str]:
     async with app.run_test(size=(WIDTH, 40)) as pilot:
         app.show_frame(frame_at(at_s))
         await pilot.pause()
-        found = {}
+        found: dict[str, str] = {}
         for line in drawn(app):
             if re.match(r" c\d +(ace|nobody|no data|dc|\?)", line):
                 found.setdefault(line.split()[0], line.ljust(WIDTH)[GUTTER:WIDTH])

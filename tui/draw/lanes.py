@@ -140,7 +140,8 @@ def _painted(cells: Sequence[Cell], view: View, tint: Sequence[str], dim: bool) 
     for cell, shade in zip(cells, tint, strict=True):
         char, style = style_of(cell, view.inventory)
         style = "unknown" if dim and style else style
-        name = f"{style} {shade}".strip()
+        # Nothing is laid over the red of a gap.
+        name = style if cell.state is State.NOBODY else f"{style} {shade}".strip()
         if found and found[-1].style == name:
             found[-1] = Span(found[-1].text + char, name)
         else:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
+from core.records import OutageEnded
 from tui.model.facts import Fact, fact
 from tui.model.failovers import EventRow, rows
 from tui.screens.base import WatchScreen
@@ -52,12 +53,17 @@ class EventScreen(WatchScreen):
             ):
                 self.row = self._lanes.row = self._text.row = row
         from_ns, until_ns = self.row.at_ns - BEFORE_NS, self.row.event.until_ns
-        found = []
+        found: list[Fact] = []
+        own = 0
         for number, record in enumerate(frame.records):
             if from_ns <= record.t_ns <= until_ns:
                 if number not in self._known:
                     self._known[number] = fact(number, record)
                 mine = self._known[number]
-                if mine is not None:
+                if isinstance(record, OutageEnded) and record.self_inflicted:
+                    own += 1
+                elif mine is not None:
                     found.append(mine)
         self._facts.put(found)
+        left_out = f", without {own} gaps that the probe's own lateness made" if own else ""
+        self._facts.border_title = f"Records around it{left_out}"
