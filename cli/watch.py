@@ -55,13 +55,24 @@ def watch(
 
     if arm and (read_only or web):
         raise click.UsageError("--arm does not go with --read-only or --web")
-    path = find_run(run).path if run else None
+    path = _named(run) or find_run(run).path if run else None
     if web:
         _serve(run, port, theme, local)
         return
     if not _screen():
         raise click.UsageError("the screens need a terminal; `vipchaos report RUN` prints, `--web` serves a browser")
     sys.exit(guarded(lambda: _watch(path, arm, read_only, inventory, experiments, keys, theme, local, run is not None)))
+
+
+def _named(run: str) -> Path | None:
+    """Return the one run of a name by the names of directories alone: no journal is read before the first picture."""
+    from store.runs import CONTROLLER, home
+
+    if "/" in run or run in (".", ".."):
+        return None
+    found = sorted(path.parent for path in (home() / "runs").glob(f"*/{CONTROLLER}.db"))
+    fitting = found[-1:] if run == "last" else [path for path in found if path.name.startswith(run)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _screen() -> bool:

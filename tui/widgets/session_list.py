@@ -71,7 +71,7 @@ class SessionList(Listing[Session]):
             (str(one.restarts), "odd" if one.restarts else "quiet"),
             (one.last_cause or "-", "odd" if one.last_cause else "quiet"),
             (instant(one.opened_ns + offset_ns, self._seen.zone) if one.opened_ns else "-", "quiet"),
-            (milliseconds(one.rtt_ns) if one.rtt_ns else "-", "quiet"),
+            (milliseconds(one.rtt_ns) if one.rtt_ns > 0 else "?", "quiet"),
             (one.source or "-", "quiet"),
             (one.session or "-", "quiet"),
         ]
