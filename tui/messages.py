@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual.message import Message
 
 from tui.model.frame import Frame
@@ -34,17 +32,10 @@ class Stood(Message):
         return isinstance(message, Stood)
 
 
-@dataclass
 class Told(Message):
     """Something the user asked for was done, or could not be."""
 
-    text: str
-    bad: bool = False
-
-
-class Chosen(Message):
-    """A row of a list was entered."""
-
-    def __init__(self, key: str) -> None:
+    def __init__(self, text: str, bad: bool = False) -> None:
         super().__init__()
-        self.key = key
+        self.text = text
+        self.bad = bad
