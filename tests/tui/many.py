@@ -47,5 +47,5 @@ def many(seconds: int = 3, silent: int = 1_000) -> Tape:
     for number in range(1, seconds + 1):
         tape.add(second(begin_ns + number * SECOND_NS))
     end_ns = begin_ns + seconds * SECOND_NS
-    tape.add(OutageBegan(end_ns, "c1", slot, Clock.DATA_PLANE, end_ns - SECOND_NS // 2) for slot in range(silent))
+    tape.add(OutageBegan(end_ns, "c1", slot, Clock.DATA_PLANE, end_ns - 14 * SECOND_NS // 10) for slot in range(silent))
     return tape

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from core.evidence import EvidenceWritten
 from core.judge import Verdict
+from core.outage import Interval
 from core.path_records import PathTraced
 from core.records import Record
 from tui.draw.line import Line, Span, fit, row
@@ -40,19 +41,15 @@ def event_lines(event: EventRow, frame: Frame, width: int) -> list[Line]:
     )
     lines += [[], row([(name, wide, "quiet") for name, wide in columns] + [("alive/lived/dropped", 24, "quiet")])]
     for outcome in found.vantages:
-        plane = (
-            f"> {seconds(outcome.open_ns)}"
-            if outcome.open_ns
-            else bounds(outcome.data_plane.worst if outcome.data_plane else None)
-        )
-        after = who(outcome.after) if outcome.after.counts else NOT_KNOWN
+        plane = _open_or(outcome.open_ns, outcome.data_plane.worst if outcome.data_plane else None)
+        after = who(outcome.after) if outcome.after.counts and not outcome.open_ns else NOT_KNOWN
         counts = f"{outcome.alive} / {outcome.survived} / {outcome.drops} {causes((outcome,))}"
         cells = [
             f" {outcome.vantage}",
             who(outcome.before),
             after,
             plane,
-            bounds(outcome.new_connections),
+            _open_or(outcome.open_new_ns, outcome.new_connections),
             bounds(outcome.held_kernel),
         ]
         styled = [
@@ -64,6 +61,11 @@ def event_lines(event: EventRow, frame: Frame, width: int) -> list[Line]:
             lines.append([Span(f"          unknown: {outcome.unknown}", "odd")])
     lines += [*_seen_as(event, frame), *_paths(event, frame.records), *_judged(event), *_evidence(event, frame.records)]
     return [fit(line, width) for line in lines]
+
+
+def _open_or(open_ns: int, found: Interval | None) -> str:
+    """Return how long what is not over has lasted, else the interval."""
+    return f"> {seconds(open_ns)}" if open_ns else bounds(found)
 
 
 def _seen_as(event: EventRow, frame: Frame) -> list[Line]:

@@ -107,7 +107,7 @@ def dropped(session: Session, record: Drop, history: History) -> Session:
 
 def fell_silent(session: Session, record: OutageBegan, period_ns: int, history: History) -> Session:
     """Return the slot silent since its first unanswered heartbeat; earlier than its drop, where it was dropped."""
-    since_ns = max(record.last_sent_ns + period_ns, session.counted[1])
+    since_ns = max(min(record.last_sent_ns + period_ns, record.t_ns), session.counted[1])
     if session.silent_since_ns:
         if session.silent_since_ns <= since_ns:
             return session
