@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tui.edge.standing import Watchman
 
 STEP_NS = 1_000_000_000
+COLLECT = (20_000, 20, 50)
 STANDING_AFTER_S = 0.3
 """What stands on the machine is looked for after the first picture is there."""
 
@@ -64,6 +66,9 @@ class WatchApp(App[None]):
     async def on_mount(self) -> None:
         """Show the live screen, and have the run read."""
         await self.switch_mode("live")
+        # What lives as long as the program is not to be looked through again and again; frames come and go.
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._told_to_end)
         self.start_reading()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
 import time
@@ -18,6 +19,13 @@ from store.runs import home
 from tui.model.standing import ExperimentLine, RunLine, Standing
 
 LOOK_S = 0.5
+WANTED_SOON = (
+    *[f"tui.screens.{name}" for name in ("failovers", "sessions", "chaos", "runs", "health")],
+    "tui.dialogs.help",
+    "tui.dialogs.line",
+    "tui.dialogs.export",
+)
+"""Imported once the first picture is there, so that the first key that needs one does not wait for it."""
 MOST_RUNS = 200
 MOST_ENTRIES = 200
 
@@ -40,6 +48,8 @@ class Watchman(threading.Thread):
 
     def run(self) -> None:
         """Look until stopped."""
+        for module in WANTED_SOON:
+            importlib.import_module(module)
         from chaos import lease, switch
 
         experiments = read_experiments(self._inventory, self._experiments)

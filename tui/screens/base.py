@@ -14,6 +14,7 @@ from textual.widget import Widget
 from tui.keys import SCREENS
 from tui.model.filter import FilterError
 from tui.seen import Seen
+from tui.styles import STYLES
 from tui.widgets.banner import Banner
 from tui.widgets.drawn import Drawn
 from tui.widgets.headline import HeadlineBar
@@ -29,6 +30,7 @@ LOW, MIDDLE, HIGH = 30, 36, 50
 class WatchScreen(Screen[None]):
     """One of the six screens, or what Enter opens. `fill` puts what is seen into its lists."""
 
+    COMPONENT_CLASSES = set(STYLES)
     NAME = ""
     TITLE_WORDS = ""
     BINDINGS: ClassVar[list[BindingType]] = []

@@ -11,43 +11,9 @@ from textual.widget import Widget
 from tui.draw.line import Line, fit
 from tui.seen import Seen
 
-STYLES = (
-    "strong",
-    "quiet",
-    "title",
-    "axis",
-    "rtt",
-    "good",
-    "odd",
-    "bad",
-    "caution",
-    "part-cell",
-    "nobody",
-    "late",
-    "unknown",
-    "mark-in",
-    "mark-out",
-    "fault-in",
-    "fault-out",
-    "fault-end",
-    "word-good",
-    "word-caution",
-    "word-bad",
-    "word-quiet",
-    "key",
-    "head",
-    "cursor",
-    "paused",
-    *(f"site{number}{other}" for number in range(6) for other in ("", "-other")),
-    "site-none",
-    "site-none-other",
-)
-
 
 class Styled(Widget):
-    """Knows the styles by name; what they look like is in the stylesheet."""
-
-    COMPONENT_CLASSES = set(STYLES)
+    """Knows the styles by name; what they look like is in the stylesheet, and worked out once a screen."""
 
     def style_named(self, names: str) -> Style:
         """Return the style that names, set apart by blanks, make together."""
@@ -56,7 +22,7 @@ class Styled(Widget):
             return known[names]
         style = Style.null()
         for name in names.split():
-            style += self.get_component_rich_style(name, partial=True, default=Style.null())
+            style += self.screen.get_component_rich_style(name, partial=True, default=Style.null())
         known[names] = style
         return style
 

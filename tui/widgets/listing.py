@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from tui.draw.line import Line, Span, fit, row
 from tui.model import filter as filters
-from tui.widgets.drawn import STYLES, Styled
+from tui.widgets.drawn import Styled
 
 T = TypeVar("T")
 
@@ -41,7 +41,6 @@ Cells = Sequence[tuple[str, str]]
 class Listing(ScrollView, Styled, Generic[T], can_focus=True):
     """Shows `items` by `cells`; `key` names an item, and the cursor stays on its name."""
 
-    COMPONENT_CLASSES = set(STYLES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "Down", show=False, id="list.down"),
         Binding("k,up", "move(-1)", "Up", show=False, id="list.up"),
