@@ -91,6 +91,7 @@ def _watch(
     local: bool,
     from_begin: bool,
 ) -> int:
+    os.environ.setdefault("TEXTUAL_FPS", "120")  # a key is answered at the next picture: 8 ms, not 16
     from cli.output import write_whole
     from core.errors import VipchaosError
     from tui.app import WatchApp

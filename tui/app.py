@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 STEP_NS = 1_000_000_000
 COLLECT = (20_000, 20, 50)
+AT_MOST_HELD_BACK_S = 0.005
+SWITCH_S = 0.001
+"""A key waits for the thread that reads so long at most."""
 STANDING_AFTER_S = 0.3
 """What stands on the machine is looked for after the first picture is there."""
 
@@ -69,6 +73,7 @@ class WatchApp(App[None]):
         # What lives as long as the program is not to be looked through again and again; frames come and go.
         gc.freeze()
         gc.set_threshold(*COLLECT)
+        sys.setswitchinterval(SWITCH_S)
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._told_to_end)
         self.start_reading()
@@ -77,6 +82,10 @@ class WatchApp(App[None]):
         """Leave, and give the terminal back: also where a shell has taken it already (tcsetattr(3), SIGTTOU)."""
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         self.exit()
+
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Hold drawing back for less than Textual does at a change of screens: ours are complete at once."""
+        super().delay_update(min(delay, AT_MOST_HELD_BACK_S))
 
     def start_reading(self) -> None:
         """Start the threads at the edge; a test that shows frames of its own does not."""

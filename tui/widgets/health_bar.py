@@ -37,5 +37,5 @@ class HealthBar(Drawn):
         )
         switch = f"on: {standing.stopped}" if standing.stopped else "off"
         found.append([Span(" kill      ", "strong"), Span(f"switch {switch}", "odd" if standing.stopped else "")])
-        found.append([Span(" shippers  ", "strong"), Span("none is started by this run", "quiet")])
+        found.append([Span(" shippers  ", "strong"), Span("not shown yet", "quiet")])
         return found

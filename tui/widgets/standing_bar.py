@@ -1,4 +1,4 @@
-"""Whether new faults are allowed on this machine, whether a guard is here, and when something runs next."""
+"""Whether new faults are allowed on this machine, and whether a guard is here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StandingBar(Drawn):
                 Span(" reverts everything and blocks"),
             ]
         guard = "its socket is there" if standing.guard else "none runs here"
-        rest: Line = [Span(f" guard: {guard}    schedule: none on this machine", "quiet")]
+        rest: Line = [Span(f" guard: {guard}    schedule: not shown yet", "quiet")]
         if standing.error:
             rest = [Span(f" {standing.error}", "bad")]
         return [switch, rest]
