@@ -28,15 +28,15 @@ def from_body(kind: str, body: Mapping[str, object]) -> Record:
     still be read. Raises KeyError for an unknown kind and TypeError for a missing field without default.
     """
     record_type = RECORD_TYPES[kind]
-    hints = _hints(record_type)
+    hints = _hints(kind)
     known = {name: _restore(hints[name], body[name]) for name in hints if name in body}
     return record_type(**known)  # type: ignore[arg-type]
 
 
 @functools.cache
-def _hints(record_type: type[Record]) -> Mapping[str, object]:
+def _hints(kind: str) -> Mapping[str, object]:
     """Return the types of a record's fields; working them out costs more than all the rest of reading a record."""
-    return typing.get_type_hints(record_type)
+    return typing.get_type_hints(RECORD_TYPES[kind])
 
 
 def _restore(hint: object, value: object) -> object:
