@@ -12,6 +12,7 @@ COPY probe probe
 COPY chaos chaos
 COPY lab lab
 COPY dashboards dashboards
+COPY tui tui
 COPY cli cli
 RUN /opt/vipchaos/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
 

@@ -1,7 +1,8 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy fuzz soak kill-test faults ship-test grafana-types compose-lint docs
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak kill-test faults ship-test grafana-types compose-lint docs \
+  pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 15
@@ -25,6 +26,7 @@ bench: setup ## measure a heartbeat's cost beside other tools (8 min; ARGS=--sho
 	@tools/setup bench
 	@tools/as_root $(BIN)/python -m tests.bench $(ARGS)
 	@$(BIN)/python -m tests.bench.report $(ARGS)
+	@$(BIN)/python -m tests.bench.screen $(filter --short,$(ARGS))
 
 accuracy: setup ## outages made by hand against what is reported and captured (25 min; ARGS="--each 3 --quiet 20")
 	@tools/as_root $(BIN)/python -m tests.accuracy $(ARGS)
@@ -55,6 +57,9 @@ docs: setup ## write what comes from the code and from a run of the demo
 	@$(BIN)/python tools/write_docs.py
 	@$(BIN)/python tools/write_readme.py
 	@$(BIN)/python tools/draw_report.py
+
+pictures: setup ## draw the pictures of the README from the recorded run of the tests
+	@$(BIN)/python tools/write_pictures.py
 
 lock: setup ## pin versions and hashes anew
 	@command -v uv >/dev/null || { echo "lock: needs uv" >&2; exit 6; }

@@ -32,6 +32,7 @@ END_WAIT_S = 45.0
 @click.option("--inventory", type=click.Path(path_type=Path), default=EXPERIMENTS / "lab.yaml", help="Inventory file.")
 @click.option("--keep-captures", is_flag=True, help="Keep the packet captures in the run's directory.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
+@click.option("--watch/--no-watch", "watched", default=None, help="Open the screens or not; without it, on a terminal.")
 @click.argument("experiments", nargs=-1, type=click.Path(path_type=Path))
 def demo(
     json_file: str | None,
@@ -40,11 +41,13 @@ def demo(
     inventory: Path,
     keep_captures: bool,
     color: bool | None,
+    watched: bool | None,
     experiments: tuple[Path, ...],
 ) -> None:
     """Show the failover story on a network of real daemons, on this machine.
 
-    Without EXPERIMENTS: node failover, site failover, its failback, route withdrawal.
+    Without EXPERIMENTS: node failover, site failover, its failback, route withdrawal. On a terminal the screens of
+    `vipchaos watch` open on it, and the table is printed when they are left (q); elsewhere plain lines are printed.
 
     \b
     Examples:
@@ -52,8 +55,10 @@ def demo(
       vipchaos demo --json outcome.json
       vipchaos demo --lab lab experiments/node-failover.yaml
     """
+    from cli import demo_screen
     from lab import client
 
+    control = demo_screen.show if demo_screen.wanted(watched) else _control
     files = experiments or tuple(EXPERIMENTS / name for name in STORY)
     load_experiments(files, load_inventory(inventory), DECLARED)  # refuse bad files before anything is touched
     check_writable(*(Path(value).resolve() for value in (json_file, markdown_file) if value))
@@ -68,14 +73,14 @@ def demo(
     arguments += [str(path.resolve()) for path in files]
     started = time.monotonic()
     if lab_name:
-        sys.exit(_control(client.find(lab_name), arguments))
+        sys.exit(control(client.find(lab_name), arguments))
     click.echo("lab: bringing up routers, load balancers and servers", err=True)
     read_end, write_end = os.pipe()
     lab = client.up(f"demo-{os.getpid()}", lifeline=read_end)
     os.close(read_end)
     try:
         click.echo(f"lab: ready after {time.monotonic() - started:.1f} s", err=True)
-        code = _control(lab, arguments)
+        code = control(lab, arguments)
     finally:
         lab.down()
         os.close(write_end)

@@ -24,6 +24,7 @@ COMMANDS = {
     "resume": ("cli.leases", "Allow new faults again."),
     "guard": ("cli.guard", "Hold the leases of this machine as a service."),
     "audit": ("cli.audit", "List who asked for which fault; verify that the list is whole."),
+    "watch": ("cli.watch", "Watch a run on the whole terminal, live or replayed."),
     "runs": ("cli.runs", "List the runs."),
     "report": ("cli.report", "Judge a run again from its journal: table, page, documents."),
     "baseline": ("cli.baseline", "Keep how long failovers take today."),

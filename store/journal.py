@@ -13,6 +13,7 @@ import json
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ R = TypeVar("R")
 SCHEMA_VERSION = 1
 COMMIT_EVERY_S = 0.1
 BATCH_RECORDS = 2_000
+LEAVE_WAL_TRIES = 20
 _PARSED_AT_ONCE = 500
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -101,7 +103,7 @@ class JournalWriter:
                 while not ended:
                     ended = self._write_batch(connection, waiting)
                     self._release(waiting)
-                connection.execute("PRAGMA journal_mode=DELETE")
+                _leave_wal(connection)
             finally:
                 connection.close()
         except (sqlite3.Error, OSError) as error:
@@ -158,6 +160,17 @@ class JournalWriter:
 
 
 _NOTHING = object()
+
+
+def _leave_wal(connection: sqlite3.Connection) -> None:
+    """Leave WAL mode, which needs a moment without readers; where there is none, the journal stays in it, whole."""
+    for _ in range(LEAVE_WAL_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError:
+            time.sleep(COMMIT_EVERY_S)
+        else:
+            return
 
 
 def _row(record: Record) -> tuple[int, str, str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "store", "probe", "chaos", "lab", "dashboards", "cli")
+ROOMS = ("core", "store", "probe", "chaos", "lab", "dashboards", "tui", "cli")
 HEAVY = ("scapy", "textual", "influxdb_client", "nats", "apscheduler", "pyroute2")
 MAY_IMPORT = {
     "core": set(),
@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "chaos": {"core", "store"},
     "lab": {"core"},
     "dashboards": {"core", "store"},
+    "tui": {"core", "store", "chaos"},
     "cli": set(ROOMS) - {"cli"},
 }
 
@@ -53,13 +54,14 @@ def test_a_room_drags_in_what_it_may(room: str) -> None:
         "pyroute2": {"lab", "probe", "cli"},
         "numpy": {"probe", "dashboards", "store", "cli"},  # Matplotlib brings it; influxdb-client loads it where it is
         "matplotlib": {"dashboards", "cli"},
-        "jinja2": {"dashboards", "cli"},
+        "jinja2": {"dashboards", "tui", "cli"},  # textual-serve brings it
         "h11": {"probe", "cli"},
         "influxdb_client": {"store", "cli"},
         "msgspec": {"store", "cli"},
         "click": {"cli"},
         "apscheduler": {"chaos", "cli"},
         "chaoslib": set(),  # imported as an activity is called
+        "textual": {"tui"},
     }
     for library, allowed in doors.items():
         assert library not in found or room in allowed

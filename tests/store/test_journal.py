@@ -48,6 +48,19 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     assert not (tmp_path / "a.db-wal").exists()
 
 
+def test_a_reader_does_not_keep_a_journal_from_being_closed(tmp_path: Path) -> None:
+    journal = JournalWriter(tmp_path / "a.db", "test")
+    journal.append(Note(1, "a", "x"))
+    journal.sync()
+    reader = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM records").fetchone() == (1,)
+    journal.append(Note(2, "a", "y"))
+    journal.close()
+    reader.close()
+    assert len(read_journal(tmp_path / "a.db")[0]) == 2
+
+
 def test_kill_9_loses_nothing_older_than_200_ms(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:

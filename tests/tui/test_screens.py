@@ -1,0 +1,178 @@
+"""Every screen as it is drawn, at fixed sizes and moments, against the pages in snapshots/.
+
+A page is the text of the cells: signs must do without colour. `VIPCHAOS_SNAPSHOTS=write` writes them anew; look at
+the difference before it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from core.audit import Entry
+from core.inventory import Host
+from core.lease import Lease, LeasedFault
+from tests.tui.many import many
+from tests.tui.recorded import AFTER_S, OUTAGE_S, STEADY_S, StillApp, drawn, frame_at, paused
+from tui.edge.standing import read_experiments
+from tui.model.frame import Frame
+from tui.model.standing import RunLine, Standing
+
+PAGES = Path(__file__).parent / "snapshots"
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+
+@cache
+def crowd() -> Frame:
+    tape = many()
+    return frame_at((tape.end_ns - tape.begin_ns) / 1e9 + 0.4, tape_of=tape)
+
+
+MOMENTS: dict[str, Callable[[], Frame | None]] = {
+    "steady": lambda: frame_at(STEADY_S),
+    "outage": lambda: frame_at(OUTAGE_S),
+    "after": lambda: frame_at(AFTER_S),
+    "ended": lambda: frame_at(54.6, running=False),
+    "paused": lambda: paused(frame_at(OUTAGE_S), 12.3),
+    "empty": lambda: None,
+    "many": crowd,
+}
+
+
+@cache
+def standing() -> Standing:
+    """What stands on a machine, made by hand: a lease, runs, an audit; the repository's own experiments."""
+    frame = frame_at(OUTAGE_S)
+    assert frame.view is not None
+    fault = LeasedFault("ace1-link", "link", Host("sw1", "netns", "sw1"), {}, {}, ("ace1",))
+    lease = Lease(
+        "site-failover-abf45b", "run-1", "site-failover", frame.view.now_ns + 29_000_000_000, "boot", "", (fault,)
+    )
+    runs = (
+        RunLine("20260101-120420-demo-9976", "", "", "."),
+        RunLine(
+            "20260101-120000-demo-0001",
+            "FAILED",
+            "1 of 8 expectations broken",
+            ".",
+            {"a": (7, 1, 0)},
+            {"a failover": (1.3, 1.4)},
+        ),
+        RunLine(
+            "20251231-120000-demo-0000",
+            "PASSED",
+            "8 of 8 expectations held",
+            ".",
+            {"a": (8, 0, 0)},
+            {"a failover": (0.29, 0.31)},
+        ),
+    )
+    audit = (Entry(1, 1_767_225_600_000_000_000, "uid 0", "armed", {"lease": "site-failover-abf45b"}, "00"),)
+    experiments = read_experiments(ROOT / "experiments" / "lab.yaml", ROOT / "experiments")
+    named = tuple(replace(line, files=tuple(Path(each).name for each in line.files)) for line in experiments)
+    return Standing(frame.view.now_ns, (lease,), "", True, runs, audit, named)
+
+
+async def page(size: tuple[int, int], moment: str, keys: tuple[str, ...]) -> str:
+    app = StillApp()
+    async with app.run_test(size=size) as pilot:
+        app.seen.standing = standing()
+        frame = MOMENTS[moment]()
+        if frame is not None:
+            app.show_frame(frame)
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.pause()
+        return "\n".join(drawn(app)) + "\n"
+
+
+LIVE = [(f"live-{moment}", size, moment, ()) for moment in MOMENTS for size in SIZES]
+OTHERS = [
+    (f"{name}-{moment}", size, moment, (key,))
+    for key, name in (("2", "failovers"), ("3", "sessions"), ("4", "chaos"), ("5", "runs"), ("6", "health"))
+    for moment, sizes in (("outage", SIZES), ("empty", SIZES[:1]), ("many", SIZES[1:2]))
+    for size in sizes
+]
+OPENED = [
+    ("event-after", (120, 40), "after", ("2", "enter")),
+    ("event-outage", (80, 24), "outage", ("2", "enter")),
+    ("session-after", (120, 40), "after", ("3", "j", "j", "enter")),
+    ("sessions-filtered", (120, 40), "many", ("3", "slash", *"state:silent slot:99", "enter")),
+    ("sessions-ordered", (120, 40), "outage", ("3", "o", "o", "O", "G")),
+    ("plan", (120, 40), "steady", ("4", "tab", "j", "j", "j", "enter")),
+    ("compare", (120, 40), "steady", ("5", "j", "m", "j", "c")),
+    ("help", (120, 40), "steady", ("question_mark",)),
+    ("help-runs", (80, 24), "steady", ("5", "question_mark")),
+    ("filter-wrong", (80, 24), "steady", ("3", "slash", "left_parenthesis", "enter")),
+    ("export", (80, 24), "steady", ("2", "E")),
+    ("lanes-maximised", (120, 40), "after", ("M",)),
+    ("lanes-zoomed", (120, 40), "outage", ("equals_sign", "equals_sign", "equals_sign")),
+    ("widest", (300, 80), "outage", ()),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "moment", "keys"),
+    [*LIVE, *OTHERS, *OPENED],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_screen(name: str, size: tuple[int, int], moment: str, keys: tuple[str, ...]) -> None:
+    found = asyncio.run(page(size, moment, keys)).replace(str(Path.cwd()), ".")
+    path = PAGES / f"{name}-{size[0]}x{size[1]}.txt"
+    if os.environ.get("VIPCHAOS_SNAPSHOTS") == "write":
+        path.write_text(found)
+    lines = found.splitlines()
+    assert len(lines) <= size[1]
+    assert max(map(len, lines)) <= size[0]
+    assert found == path.read_text()
+
+
+def test_no_page_is_left_over() -> None:
+    wanted = {f"{name}-{size[0]}x{size[1]}.txt" for name, size, _, _ in (*LIVE, *OTHERS, *OPENED)}
+    assert {path.name for path in PAGES.glob("*.txt")} == wanted
+
+
+def test_a_pause_is_large_and_says_that_the_recording_goes_on() -> None:
+    text = (PAGES / "live-paused-80x24.txt").read_text()
+    assert "█▀█ ▄▀█ █ █ █▀▀ █▀▀ █▀▄" in text
+    assert "the recording goes on" in text
+    assert "12.3 s behind" in text
+
+
+def test_resize_at_any_moment() -> None:
+    async def resized() -> None:
+        app = StillApp()
+        async with app.run_test(size=(120, 40)) as pilot:
+            app.show_frame(frame_at(OUTAGE_S))
+            for size in ((80, 24), (300, 80), (40, 10), (20, 5), (120, 40)):
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+                assert len(drawn(app)) == size[1]
+            assert "\n".join(drawn(app)) + "\n" == (PAGES / "live-outage-120x40.txt").read_text()
+
+    asyncio.run(resized())
+
+
+@pytest.mark.parametrize("theme", ["vipchaos-dark", "vipchaos-light", "vipchaos-contrast", "vipchaos-16"])
+def test_signs_are_the_same_in_every_theme_and_without_colour(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def shown() -> list[str]:
+        app = StillApp()
+        async with app.run_test(size=(120, 40)) as pilot:
+            app.theme = theme
+            app.seen.standing = standing()
+            app.show_frame(frame_at(OUTAGE_S))
+            await pilot.pause()
+            return drawn(app)
+
+    assert "\n".join(asyncio.run(shown())) + "\n" == (PAGES / "live-outage-120x40.txt").read_text()

@@ -1,0 +1,35 @@
+"""The names of the styles that lines are written in; what each looks like is in the stylesheet."""
+
+from __future__ import annotations
+
+STYLES = (
+    "strong",
+    "quiet",
+    "title",
+    "axis",
+    "rtt",
+    "good",
+    "odd",
+    "bad",
+    "caution",
+    "part-cell",
+    "nobody",
+    "late",
+    "unknown",
+    "mark-in",
+    "mark-out",
+    "fault-in",
+    "fault-out",
+    "fault-end",
+    "word-good",
+    "word-caution",
+    "word-bad",
+    "word-quiet",
+    "key",
+    "head",
+    "cursor",
+    "paused",
+    *(f"site{number}{other}" for number in range(6) for other in ("", "-other")),
+    "site-none",
+    "site-none-other",
+)
