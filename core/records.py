@@ -153,6 +153,7 @@ class Opened:
     """A session's handshake was completed. `slot` is the place it fills; restarts keep the slot.
 
     `held_kernel` marks the session on an ordinary kernel socket. `restart` is 0 for the first one of a slot.
+    `rtt_ns`: of the handshake; -1 where it is not known which of several SYNs was answered.
     """
 
     t_ns: int

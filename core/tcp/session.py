@@ -38,7 +38,11 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """Event: the handshake is complete; `rtt_ns` is since the last SYN."""
+    """Event: the handshake is complete.
+
+    `rtt_ns` is since the SYN that was answered: the one whose time stamp is echoed (RFC 7323), or the only one. Where
+    that is not known it is -1 (Karn's algorithm, RFC 6298 section 3).
+    """
 
     rtt_ns: int
 
@@ -82,6 +86,7 @@ class Session:
         self.ts_recent: int | None = None
         self._outstanding = b""
         self._sent_ns = 0
+        self._syns: dict[int, int] = {}  # time stamp of a SYN -> when it was sent
         self._heard_ns = 0
         self._fin_sent = False
         self._timestamps = True
@@ -245,9 +250,15 @@ class Session:
         self.snd_una = segment.ack
         self._timestamps = segment.tsval is not None
         self.ts_recent = segment.tsval
-        rtt_ns = now_ns - self._sent_ns
         self._heard_ns = now_ns
-        return (self._ack(tsval), Established(rtt_ns))
+        return (self._ack(tsval), Established(self._handshake_ns(segment, now_ns)))
+
+    def _handshake_ns(self, answer: Segment, now_ns: int) -> int:
+        """Return the round trip of the handshake, -1 where it is not known which SYN was answered."""
+        sent_ns = self._syns.get(answer.tsecr or 0)
+        if sent_ns is None and len(self._syns) == 1:
+            (sent_ns,) = self._syns.values()
+        return -1 if sent_ns is None else now_ns - sent_ns
 
     def _refuse(self, segment: Segment, tsval: int) -> tuple[Output, ...] | None:
         """Return what to do with a segment that is not acceptable, or None for one that is."""
@@ -324,7 +335,7 @@ class Session:
         return Segment(seq, ack, flags, self.config.window, payload, *stamps)
 
     def _syn(self, now_ns: int, tsval: int) -> Send:
-        self._sent_ns = now_ns
+        self._sent_ns = self._syns[tsval] = now_ns
         return Send(self._segment(Flag.SYN, tsval, seq=self.snd_una))
 
     def _data(self, now_ns: int, tsval: int) -> Send:

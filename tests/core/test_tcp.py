@@ -261,3 +261,23 @@ def test_everything_arrives_once_in_spite_of_losses(losses: list[bool], pieces: 
                         session.receive(reply, now_ns, now_ns)
             waiting = sent(session.wake(now_ns, now_ns))
     assert peer.got == b"".join(pieces)
+
+
+@pytest.mark.parametrize(("stamps", "answered", "rtt_ns"), [(True, 0, 1_500), (True, 1, 500), (False, 0, -1)])
+def test_the_round_trip_is_that_of_the_syn_that_was_answered(*, stamps: bool, answered: int, rtt_ns: int) -> None:
+    """The SYN goes twice, and the answer to the first may come after the second (or be read only then)."""
+    config = Config(syn_rto_ns=1_000)
+    session, peer = Session(100, config), Peer(5_000, stamps=stamps)
+    syns = sent(session.connect(0, 1)) + sent(session.wake(1_000, 2))
+    assert len(syns) == 2
+    outputs = session.receive(peer.answer(syns[answered])[0], 1_500, 3)
+    assert [output.rtt_ns for output in outputs if isinstance(output, Established)] == [rtt_ns]
+
+
+def test_an_answer_that_is_older_than_the_second_syn_has_the_first_ones_round_trip() -> None:
+    """Kernel stamps: it came at 900, before the second SYN went at 1000, and is read after that."""
+    session, peer = Session(100, Config(syn_rto_ns=1_000)), Peer(5_000)
+    (first,) = sent(session.connect(0, 1))
+    session.wake(1_000, 2)
+    outputs = session.receive(peer.answer(first)[0], 900, 3)
+    assert [output.rtt_ns for output in outputs if isinstance(output, Established)] == [900]
