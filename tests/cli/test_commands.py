@@ -171,7 +171,7 @@ def test_run_in_the_lab_as_on_a_network_of_ones_own(lab: client.Lab, tmp_path: P
     assert (tmp_path / "again.xml").read_text() == junit.read_text()
     assert 'errors="0"' in junit.read_text()
     leases = inside("leases", "--json")
-    assert json.loads(leases.stdout) == {"leases": [], "stopped": None}
+    assert json.loads(leases.stdout) == {"leases": [], "damaged": [], "stopped": None}
     stopped = inside("stop", "--reason", "a test")
     assert (stopped.returncode, stopped.stdout) == (0, "nothing is out; new faults are blocked\n")
     assert json.loads(inside("leases", "--json").stdout)["stopped"] == "a test"
