@@ -42,7 +42,9 @@ class Observations:
             case OutageBegan() if record.clock is not Clock.NEW_CONNECTIONS and record.slot >= 0:
                 view = replace(view, silent={**view.silent, record.slot: record.last_sent_ns})
             case OutageEnded() if record.clock is not Clock.NEW_CONNECTIONS and record.slot >= 0:
-                silent = {slot: since for slot, since in view.silent.items() if slot != record.slot}
+                # Ends are told a few at a time: one that is older than what has begun since ends nothing of it.
+                over = record.s_a_ns >= view.silent.get(record.slot, record.s_a_ns)
+                silent = {slot: since for slot, since in view.silent.items() if not (over and slot == record.slot)}
                 view = replace(view, silent=silent)
             case _:
                 return self

@@ -39,7 +39,7 @@ class Progress:
         self._drawn_s = 0.0
         self._phase = "starting"
         self._drops = 0
-        self._silent: set[tuple[str, int, str]] = set()
+        self._silent: dict[tuple[str, int, str], int] = {}
         self._answers: dict[str, dict[str, int]] = {}
         self._summary_ns: dict[str, int] = {}
         self._ring_drops: dict[str, int] = {}
@@ -60,9 +60,12 @@ class Progress:
             case Drop():
                 self._drops += 1
             case OutageBegan():
-                self._silent.add((record.vantage, record.slot, record.clock))
+                self._silent[record.vantage, record.slot, record.clock] = record.last_sent_ns
             case OutageEnded():
-                self._silent.discard((record.vantage, record.slot, record.clock))
+                which = (record.vantage, record.slot, record.clock)
+                # An end that is told late may be of an outage before the one that goes on.
+                if record.s_a_ns >= self._silent.get(which, record.s_a_ns):
+                    self._silent.pop(which, None)
             case Summary():
                 self._see_summary(record)
             case ProbeHealth():

@@ -17,8 +17,10 @@ from core.stays import SlotHistory, gather, lasting, returns, short_lives, shown
 RETURNS = 2
 """One return of a session may be a failover and its failback; more of them are packets that go both ways."""
 SHORT_LIVES = 3
-ASKED_AGAIN_NS = 2_500_000_000
-"""Within so long every session that answers has been asked for its pool twice."""
+ASKED_TWICE_NS = 2_500_000_000
+SESSIONS_A_SECOND = 50
+"""Each session is asked for its pool once a second, or so many of them all together: within `ASKED_TWICE_NS`, times how
+many seconds a round takes, every session that answers has been asked twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ def _reset_at_once(number: int, slot: SlotHistory) -> list[_Sign]:
 def _asymmetric(slot: SlotHistory, scene: Scene) -> list[_Sign]:
     """The flow goes through one site's node, and the server sees an address of another site's pool.
 
-    The path is seen at once and the pool is asked once a second: what one session shows of the two must stay so for
+    The path is seen at once and the pool is asked now and then: what one session shows of the two must stay so for
     longer than that, or it was only on its way from the one site to the other.
     """
     of_pool = {site.nat_pool.name: site.name for site in scene.inventory.sites.values()}
@@ -203,7 +205,7 @@ def _asymmetric(slot: SlotHistory, scene: Scene) -> list[_Sign]:
         _Sign(stay.since_ns, stay.slot, frozenset({f"{stay.site}'s {stay.node} with {stay.pool}"}), (Name.ASYMMETRIC,))
         for stay, until_ns in lasting(slot, scene.end_ns)
         if stay.node and stay.site and of_pool.get(stay.pool, stay.site) != stay.site
-        if until_ns - stay.since_ns >= ASKED_AGAIN_NS
+        if until_ns - stay.since_ns >= ASKED_TWICE_NS * max(1, len(scene.history.slots) / SESSIONS_A_SECOND)
     ]
 
 

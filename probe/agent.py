@@ -101,7 +101,8 @@ def run_agent(config: AgentConfig) -> None:
     try:
         _loop(engine, journal, stop)
     finally:
-        engine.close(time.monotonic_ns())
+        for record in engine.close(time.monotonic_ns()):
+            journal.append(record)
         if evidence is not None and kernel is not None:
             evidence.stop()
             kernel.stop()

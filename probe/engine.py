@@ -23,6 +23,6 @@ class Engine(Protocol):
         """Receive what has come, send what is due at `now_ns`, and return the new records."""
         ...
 
-    def close(self, now_ns: int) -> None:
-        """End all sessions in order and give back sockets, ports and rules."""
+    def close(self, now_ns: int) -> list[Record]:
+        """End all sessions in order, give back sockets, ports and rules, and return what was still to be told."""
         ...

@@ -226,6 +226,14 @@ def ended(mode: Mode, sessions: int) -> str:
     )
 
 
+def not_kept() -> str:
+    """Say that the far end answers and then ends each session: so it cannot hold any."""
+    return (
+        "the service ends each session soon after its answer, a drop by fin each time: it keeps no connections. Each "
+        "is opened again once a second at most; have the service keep connections alive, or set service.mode to keepalive"
+    )
+
+
 def no_tls(why: str) -> str:
     """Say that a handshake of TLS fails, and why."""
     return f"the service does not speak TLS: {why}; set service.mode to line, http or keepalive"

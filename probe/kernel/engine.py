@@ -109,11 +109,12 @@ class SocketEngine:
         )
         return [*tally.summaries(now_ns, self._vantage, self._answers.known, alive), health]
 
-    def close(self, now_ns: int) -> None:
+    def close(self, now_ns: int) -> list[Record]:
         """See `Engine.close`."""
         del now_ns
         self._sessions.close()
         self._fresh.close()
+        return []
 
 
 def _values(pairs: Iterable[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from core.inventory import Inventory, Mode, Vantage
+from core.outage import SHORT_LIFE_NS
 from core.records import Drop, DropCause, Note, Opened, OutageEnded, Record
 from probe import service as services
 from probe.kernel.certificates import Certificates
@@ -313,6 +314,10 @@ class Sessions:
         age_ns = now_ns - slot.opened_ns
         self._records.append(Drop(now_ns, *where, cause, detail, age_ns, held_kernel=self._beside))
         slot.held.session_ended()
+        if slot.right and cause is DropCause.FIN and age_ns < SHORT_LIFE_NS:
+            self._note(services.not_kept())
+            self._end(slot, SHORT_LIFE_NS - age_ns)
+            return
         self._end(slot, 0 if slot.right else WRONG_AGAIN_NS)
 
     def _end(self, slot: Slot, again_ns: int) -> None:

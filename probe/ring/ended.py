@@ -91,7 +91,7 @@ class Pending:
         """Keep gaps of at least one slot; of those that the probe itself made, as many as are told in a second."""
         own = (closed.lost < LOSSES_IN_A_ROW) & ~closed.began
         second = int(closed.r_b_ns[0]) // 1_000_000_000
-        if second != self._second:
+        if second > self._second:
             self._second, self._own = second, 0
         told = own & (np.cumsum(own) <= OWN_A_SECOND - self._own)
         self._own += int(told.sum())

@@ -273,9 +273,10 @@ class RingEngine:
             )
         )
 
-    def close(self, now_ns: int) -> None:
-        """See `Engine.close`."""
-        del now_ns
+    def close(self, now_ns: int) -> list[Record]:
+        """See `Engine.close`: outages that have ended are told, however many, and the last part of a second."""
+        self._records += [record for _, ended in self._gaps.ended(self._gaps.pending.waiting) for record in ended]
+        self._summarise(now_ns)
         self._cases.close()
         self._visits.close()
         self._watch.stop()
@@ -283,6 +284,7 @@ class RingEngine:
             edge.close()
         self._rule.remove()
         self._block.release()
+        return self._records
 
 
 def _frames(rate: int) -> int:

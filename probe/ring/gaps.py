@@ -222,15 +222,25 @@ class Gaps:
     def check(self, now_ns: int) -> list[OutageBegan]:
         """Return the outages that have begun: three attempts overdue; each gap once."""
         sent = self._attempts - self._attempts_answered.astype(np.int64)
-        holes = np.maximum(self.last_sent - self._first_lost + 1 - sent, 0)
-        third_ns = self._s_first_ns + (LOSSES_IN_A_ROW - 1 + holes) * self._turns.period_ns
         overdue = (self._first_lost > 0) & ~self.began & (self.answered_revolution > 0)
-        overdue &= (now_ns - third_ns >= self._overdue_ns) & (sent >= LOSSES_IN_A_ROW)
+        overdue &= (now_ns - self._s_first_ns >= self._overdue_ns) & (sent >= LOSSES_IN_A_ROW)
         found = np.flatnonzero(overdue)
+        if len(found):
+            found = found[now_ns - self._third_ns(found) >= self._overdue_ns]
         self.began[found] = True
         return [
             OutageBegan(now_ns, self._vantage, int(slot), Clock.DATA_PLANE, int(self._s_a_ns[slot])) for slot in found
         ]
+
+    def _third_ns(self, slots: Slots) -> Slots:
+        """Return when the third unanswered attempt of each was sent: of the last 64 turns it is known which were."""
+        turned, first = self._turned[slots].astype(np.int64), self._first_lost[slots]
+        pending = _later(self._turns_sent[slots], turned - first + 1)
+        for _ in range(LOSSES_IN_A_ROW - 1):
+            pending &= ~(_ONE << _highest(pending).view(np.uint64))
+        third_ns = self._turns.instants(slots, turned - _highest(pending))
+        # Where the first is older than that the third is so as well.
+        return np.where((turned - first < _BITS) & (third_ns >= 0), third_ns, self._s_first_ns[slots])
 
 
 def _later(bits: Bits, behind: Slots) -> Bits:

@@ -321,8 +321,11 @@ class Visits:
         around.gaps.session_changed(slot)
         name = around.answers.session_name(slot)
         age_ns = now_ns - opened_ns
-        if dropped.cause is DropCause.RESET and age_ns < SHORT_LIFE_NS:
+        if age_ns < SHORT_LIFE_NS and dropped.cause is DropCause.RESET:
             self._short_lived.add(slot)
+        elif age_ns < SHORT_LIFE_NS and dropped.cause is DropCause.FIN and self._ever_answered:
+            self._note(now_ns, services.not_kept())
+            self._open_from_ns[slot] = now_ns + SHORT_LIFE_NS - age_ns
         self._records.append(Drop(now_ns, around.vantage, slot, name, dropped.cause, dropped.detail, age_ns))
 
     def _end(self, slot: int) -> None:

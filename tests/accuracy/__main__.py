@@ -178,8 +178,9 @@ def observe(lab: client.Lab, what: str, seconds: float, damage: Damage, wanted: 
     health = [record for record in records if isinstance(record, ProbeHealth)]
     own += sum(record.untold_own for record in health)
     counts = (own, sum(record.lost for record in health), sum(record.overtaken for record in health))
+    untold = sum(record.untold for record in health)
     if not wanted:
-        return Quiet(what, seconds, len(false) + len(real), 0, *counts)
+        return Quiet(what, seconds, len(false) + len(real) + untold, 0, *counts)
     return Quiet(what, seconds, len(false), len(real), *counts, wanted)
 
 

@@ -71,7 +71,8 @@ def main() -> int:
     if arguments.json:
         document = {"held": [asdict(one) for one in held], "peers": [asdict(one) for one in peers]}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
-    return 0
+    # The path was never down: what was told of it was made up.
+    return 1 if any(one.outages or one.drops for one in held) else 0
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def hold(world: World, load: Load, directory: Path) -> Held:
         (max(reader.opened.values()) - reader.started_ns) / 1e9,
         memory,
         sum(r.self_inflicted for r in outages) + sum(r.untold_own for r in health),
-        sum(not r.self_inflicted for r in outages),
+        sum(not r.self_inflicted for r in outages) + sum(r.untold for r in health),
         sum(isinstance(r, Drop) for r in inside),
     )
 

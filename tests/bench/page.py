@@ -27,6 +27,12 @@ def row(held: Held) -> str:
     )
 
 
+def made_up(held: Sequence[Held]) -> str:
+    """Return a line that says what was told of a path that was never down."""
+    outages, drops, refused = (sum(getattr(one, what) for one in held) for what in ("outages", "drops", "refused"))
+    return f"told of paths that were never down: {outages} outages, {drops} drops; packets refused: {refused}"
+
+
 def state(held: Held, alone: Held) -> str:
     """Return a line that says what a session takes of memory, over an agent that has one."""
     each = (held.memory_bytes - alone.memory_bytes) / held.load.sessions
@@ -48,7 +54,7 @@ def tables(peers: Sequence[Peer], held: Sequence[Held], alone: Held | None) -> s
         f"{peer.name:26}{peer.cpu_us:>8.2f}{peer.cpu_us / ours.cpu_us:>8.1f}  {peer.what}"
         for peer in sorted(peers, key=lambda one: -one.cpu_us)
     ]
-    lines += ["", "vipchaos under load", HEAD, *map(row, held)]
+    lines += ["", "vipchaos under load", HEAD, *map(row, held), "", made_up(held)]
     if alone is not None:
         lines += ["", *(state(one, alone) for one in held if one.load.sessions >= LARGE)]
     return "\n".join(lines) + "\n"

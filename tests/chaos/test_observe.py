@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chaos.observe import Observations
 from core.experiment import Abort, SteadyState
 from core.records import Clock, OutageBegan, OutageEnded, Summary
@@ -33,8 +35,11 @@ def test_steady_needs_fresh_data_all_sessions_one_site_and_no_silence() -> None:
     assert "seen 25 by dc1" in seen(summary(S, "dc1", 25, 0), now_s=2).unsteady(STEADY, count)
     began = OutageBegan(2 * S, "c1", 3, Clock.DATA_PLANE, S)
     assert "1 sessions without answer" in seen(summary(S, "dc1", 25), began, now_s=2).unsteady(STEADY, count)
-    ended = OutageEnded(2 * S, "c1", 3, Clock.DATA_PLANE, 1, 1, 1, 1, 1, 1, 3, 0, 0, False, True)
+    ended = OutageEnded(2 * S, "c1", 3, Clock.DATA_PLANE, S, 1, 1, 1, 1, 1, 3, 0, 0, False, True)
     assert seen(summary(S, "dc1", 25), began, ended, now_s=2).unsteady(STEADY, count) == ""
+    older = replace(ended, s_a_ns=S - 1)
+    told_late = seen(summary(S, "dc1", 25), began, older, now_s=2)
+    assert "1 sessions without answer" in told_late.unsteady(STEADY, count), "the end of an outage before this one"
     later = seen(summary(S, "dc1", 25), summary(2 * S, "dc2", 25), now_s=3)
     assert "seen 25 by dc2" in later.unsteady(STEADY, count), "a new second replaces the one before"
 
@@ -51,7 +56,7 @@ def test_abort_on_a_long_outage_and_on_stale_telemetry() -> None:
 def test_a_session_on_a_kernel_socket_is_silent_too_but_the_one_beside_the_ring_is_not_counted() -> None:
     held = OutageBegan(2 * S, "c1", 3, Clock.HELD_KERNEL, S)
     assert "1 sessions without answer" in seen(summary(S, "dc1", 25), held, now_s=2).unsteady(STEADY, {"c1": 25})
-    ended = OutageEnded(2 * S, "c1", 3, Clock.HELD_KERNEL, 1, 1, 1, 1, 1, 1, 3, 0, 0, False, True)
+    ended = OutageEnded(2 * S, "c1", 3, Clock.HELD_KERNEL, S, 1, 1, 1, 1, 1, 3, 0, 0, False, True)
     assert seen(summary(S, "dc1", 25), held, ended, now_s=2).unsteady(STEADY, {"c1": 25}) == ""
     for slot, clock in ((-2, Clock.HELD_KERNEL), (-1, Clock.NEW_CONNECTIONS)):
         other = OutageBegan(2 * S, "c1", slot, clock, S)

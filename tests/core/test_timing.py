@@ -26,4 +26,7 @@ def test_the_usual_and_the_worst_and_what_was_never_sent() -> None:
 
 def test_outages_that_found_no_room_are_told_as_a_count() -> None:
     found = timing([replace(health("c1", 1, 1, 0), untold=3, untold_own=9), replace(health("c1", 1, 1, 0), untold=4)])
-    assert found[1:] == ["c1: 7 outages came too fast to be told one by one"]
+    assert found[1:] == [
+        "c1: 9 more gaps were the probe's own making",
+        "c1: 7 outages came too fast to be told one by one",
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +74,17 @@ def test_ten_thousand_sessions_that_were_all_left_out_leave_little_to_tell() -> 
         gaps.answered(everyone, np.full(slots, revolution), np.full(slots, now_ns), np.full(slots, now_ns + 1_000))
     assert gaps.pending.waiting == OWN_A_SECOND
     assert gaps.pending.untold_own == slots - OWN_A_SECOND
+
+
+def test_what_was_told_to_have_begun_is_told_to_have_ended_whosever_it_was() -> None:
+    pending = Pending(1)
+    many = closed(list(range(1000)), [0] * 1000)
+    pending.add(replace(many, began=np.ones(1000, np.bool_)))
+    assert (pending.waiting, pending.untold_own) == (1000, 0)
+
+
+def test_the_budget_is_of_a_second_in_whatever_order_its_gaps_end() -> None:
+    pending = Pending(1)
+    for second in (2, 1, 2, 1, 2):
+        pending.add(closed(list(range(OWN_A_SECOND)), [0] * OWN_A_SECOND, second * S))
+    assert pending.waiting == OWN_A_SECOND
