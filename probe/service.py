@@ -230,7 +230,7 @@ def not_kept() -> str:
     """Say that the far end answers and then ends each session: so it cannot hold any."""
     return (
         "the service ends each session soon after its answer, a drop by fin each time: it keeps no connections. Each "
-        "is opened again once a second at most; have the service keep connections alive, or set service.mode to keepalive"
+        "is opened again once a second at most; have it keep connections alive, or set service.mode to keepalive"
     )
 
 
