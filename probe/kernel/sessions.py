@@ -72,6 +72,7 @@ class Sessions:
         self._records: list[Record] = []
         self._noted: set[str] = set()
         self._ever_right = False
+        self._ever_connected = False
         self._ended_when_asked = 0
         self._began_ns = now_ns
         self._refused = False
@@ -107,7 +108,7 @@ class Sessions:
         self._take_turns(now_ns)
         if now_ns >= self._look_ns:
             self._look_ns = now_ns + LOOK_NS
-            if self.restarts.max() < 0 and now_ns - self._began_ns > SILENT_NS:
+            if not self._ever_connected and now_ns - self._began_ns > SILENT_NS:
                 self._note(services.closed(SILENT_NS / 1e9, refused=self._refused))
             for slot in self._slots:
                 self._look(slot, now_ns)
@@ -138,6 +139,7 @@ class Sessions:
 
     def _connected(self, slot: Slot, link: Link) -> None:
         link.connected()
+        self._ever_connected = True
         info = link.info()
         slot.rtt_ns = time.monotonic_ns() - slot.began_ns if info.retransmitted else info.rtt_ns
         self._poll.modify(link.socket, select.EPOLLIN)

@@ -323,6 +323,7 @@ def test_the_wrong_mode_is_told_within_3_s(
     started = next(r for r in agent.of(ProbeStarted) if isinstance(r, ProbeStarted))
     assert said(agent, words)[0].t_ns - started.t_ns < 3_000_000_000
     agent.stop()
+    assert not said(agent, "no session has been opened"), "its SYN was answered"
 
 
 def refusal(network: Network, directory: Path, text: str, *words: str) -> tuple[int, str]:
