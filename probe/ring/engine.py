@@ -274,9 +274,9 @@ class RingEngine:
         )
 
     def close(self, now_ns: int) -> list[Record]:
-        """See `Engine.close`: outages that have ended are told, however many, and the last part of a second."""
+        """See `Engine.close`: outages that have ended are told, however many."""
+        del now_ns
         self._records += [record for _, ended in self._gaps.ended(self._gaps.pending.waiting) for record in ended]
-        self._summarise(now_ns)
         self._cases.close()
         self._visits.close()
         self._watch.stop()

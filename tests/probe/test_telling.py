@@ -126,6 +126,8 @@ def test_the_nat_pool_changes_and_the_site_does_not(sites: Sites, agent: Agent) 
     sites.run(sites.server, "ip", "route", "replace", "10.2.100.9", "via", "10.79.1.1")
     sites.translate("ace1", "10.2.100.9")
     wait_for(lambda: {(r.node, r.nat_pool) for r in answered(agent).values()} == {("ace1", "N2")})
+    # It must stay so for longer than two questions take.
+    wait_for(lambda: (Name.ASYMMETRIC,) in names(agent.records()))
     records = agent.stop()
     assert names(records) == {(Name.NAT_POOL_CHANGED,), (Name.ASYMMETRIC,)}
     changed = next(change for change in recognised(records) if change.names == (Name.NAT_POOL_CHANGED,))
