@@ -135,7 +135,8 @@ class Toolkit:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command here; with `chaos` ahead where it is none of ours."""
-        argv = ["unshare", "--mount", "sh", "-c", ALONE, str(self.run_directory), *words]
+        # A test run that was started by nohup(1) ignores SIGHUP, and so would what it starts.
+        argv = ["env", "--default-signal=HUP", "unshare", "--mount", "sh", "-c", ALONE, str(self.run_directory), *words]
         process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
         )
