@@ -125,8 +125,11 @@ OPENED = [
     [*LIVE, *OTHERS, *OPENED],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_screen(name: str, size: tuple[int, int], moment: str, keys: tuple[str, ...]) -> None:
-    found = asyncio.run(page(size, moment, keys)).replace(str(Path.cwd()), ".")
+def test_screen(
+    name: str, size: tuple[int, int], moment: str, keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/tmp")  # a directory that has the same name everywhere: the export is offered there
+    found = asyncio.run(page(size, moment, keys))
     path = PAGES / f"{name}-{size[0]}x{size[1]}.txt"
     if os.environ.get("VIPCHAOS_SNAPSHOTS") == "write":
         path.write_text(found)
