@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
@@ -19,6 +18,7 @@ from core.errors import VipchaosError
 from core.inventory import Host
 from core.lease import Lease, LeasedFault, LeasedSite
 from core.records import FaultPhase, FaultStep
+from store.whole import sync_directory, write_whole
 
 DIRECTORY = Path("/run/vipchaos/leases")
 LONGEST_PAUSE_S = 5.0
@@ -39,21 +39,7 @@ def boot_id() -> str:
 def write(path: Path, lease: Lease) -> None:
     """Put the lease on disk, whole and fsynced, before anything is injected."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    with new.open("w") as file:
-        json.dump(asdict(lease), file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    write_whole(path, json.dumps(asdict(lease)))
 
 
 def read(path: Path) -> Lease:
@@ -159,7 +145,7 @@ def _attempt(path: Path, record: Recorder, only: Collection[str]) -> bool:
             write(path, replace(lease, faults=left))
         else:
             path.unlink()
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
     return done
 
 

@@ -14,6 +14,7 @@ from chaos import lease as leases
 from chaos.told import told
 from core.records import FaultStep
 from store.audit import Audit, AuditError, audit_file
+from store.whole import write_whole
 
 NAME = "stopped"
 
@@ -35,12 +36,7 @@ def stop(why: str, record: leases.Recorder, directory: Path = leases.DIRECTORY, 
     Harmless when nothing is out, and when called again.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    new = directory.parent / f".{NAME}.{os.getpid()}"
-    with new.open("w") as file:
-        json.dump({"reason": why}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(directory.parent / NAME)
+    write_whole(directory.parent / NAME, json.dumps({"reason": why}))
     _audit("stopped", {"reason": why})
     return _release(leases.unfinished(directory), record, give_up_s)
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from core.errors import CallError
+from store import whole
 
 
 def check_writable(*paths: Path | None) -> None:
@@ -17,14 +18,8 @@ def check_writable(*paths: Path | None) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` by way of a file beside it. Raises CallError when it cannot be written."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    """Write `text` to `path` as `store.whole` does. Raises CallError when it cannot be written."""
     try:
-        with new.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
+        whole.write_whole(path, text)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise CallError(f"{path}: cannot be written: {error.strerror}") from error
