@@ -30,15 +30,10 @@ class Aftermath:
 def revert(runs: Sequence[str], directory: Path = leases.DIRECTORY, give_up_s: float = GIVE_UP_S) -> Aftermath:
     """Revert every lease of `runs`, whether or not its time is over; a lease that cannot be read is left."""
     count, left = 0, []
-    for path in leases.unfinished(directory):
-        try:
-            lease = leases.read(path)
-        except FileNotFoundError:
-            continue  # reverted by somebody else
-        except leases.LeaseError:
+    for path, lease in leases.read_all(directory):
+        if isinstance(lease, leases.LeaseError):
             left.append(path.stem)
-            continue
-        if lease.run in runs:
+        elif lease.run in runs:
             count += 1
             with told(Path(lease.guard_journal).with_name(f"serve-{path.stem}.db"), f"serve {path.stem}") as record:
                 if not leases.release(path, record, give_up_s):

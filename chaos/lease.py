@@ -172,3 +172,14 @@ def _revert(lease: Lease, fault: LeasedFault, record: Recorder) -> bool:
 def unfinished(directory: Path = DIRECTORY) -> list[Path]:
     """Return the lease files that are out."""
     return sorted(directory.glob("*.json"))
+
+
+def read_all(directory: Path = DIRECTORY) -> Iterator[tuple[Path, Lease | LeaseError]]:
+    """Yield each lease that is out, or why it cannot be read, with its file; one that ends meanwhile is left out."""
+    for path in unfinished(directory):
+        try:
+            yield path, read(path)
+        except FileNotFoundError:
+            continue
+        except LeaseError as error:
+            yield path, error

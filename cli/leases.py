@@ -25,14 +25,9 @@ def leases(as_json: bool) -> None:
     """
     from chaos import lease, switch
 
-    found, damaged = [], []
-    for path in lease.unfinished():
-        try:
-            found.append(lease.read(path))
-        except FileNotFoundError:
-            continue  # it ended just now
-        except lease.LeaseError as error:
-            damaged.append(str(error))
+    out = [each for _, each in lease.read_all()]
+    found = [each for each in out if not isinstance(each, lease.LeaseError)]
+    damaged = [str(each) for each in out if isinstance(each, lease.LeaseError)]
     left_s = [max(0.0, (item.deadline_ns - time.monotonic_ns()) / 1e9) for item in found]
     blocked = switch.reason()
     if as_json:

@@ -108,9 +108,10 @@ def revert(name: str) -> dict[str, object]:
 def out() -> int:
     """Return how many faults are out on this machine, whoever asked for them. Raises LeaseError."""
     count = 0
-    for path in leases.unfinished():
-        with contextlib.suppress(FileNotFoundError):
-            count += len(leases.read(path).faults)
+    for _, lease in leases.read_all():
+        if isinstance(lease, leases.LeaseError):
+            raise lease
+        count += len(lease.faults)
     return count
 
 

@@ -159,13 +159,10 @@ class Admission:
 
     def _out(self) -> list[Lease]:
         found = []
-        for path in leases.unfinished(self._directory):
-            try:
-                found.append(leases.read(path))
-            except FileNotFoundError:
-                continue
-            except leases.LeaseError as error:
-                raise RefusedError(Refusal("damaged_lease", str(error))) from error
+        for _, lease in leases.read_all(self._directory):
+            if isinstance(lease, leases.LeaseError):
+                raise RefusedError(Refusal("damaged_lease", str(lease))) from lease
+            found.append(lease)
         return found
 
     def _path(self, name: str) -> Path:

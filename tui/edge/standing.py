@@ -57,13 +57,11 @@ class Watchman(threading.Thread):
         last: Standing | None = None
         while not self._stop.is_set():
             error, out = "", []
-            for path in lease.unfinished():
-                try:
-                    out.append(lease.read(path))
-                except FileNotFoundError:
-                    continue
-                except VipchaosError as damaged:
-                    error = str(damaged)
+            for _, each in lease.read_all():
+                if isinstance(each, lease.LeaseError):
+                    error = str(each)
+                else:
+                    out.append(each)
             guard = (lease.DIRECTORY.parent / "guard.sock").exists()
             found = Standing(
                 now_ns=time.monotonic_ns() if out else 0,
