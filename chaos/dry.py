@@ -8,16 +8,15 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from chaos import lease as leases
-from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.guard.announcing import announcing
 from chaos.guard.client import CAPS_FILE, RefusedByGuardError
+from chaos.guard.giving import objection, with_prior
 from chaos.guard.injected import Injected
-from chaos.guard.way_back import cuts_its_revert
 from chaos.runner import Surroundings
 from chaos.transport import Target, Untouched, at
 from core.lease import Lease, LeasedFault
-from core.lease_rules import Caps, refusal, unsafe
+from core.lease_rules import Caps
 from core.loader import caps
 from core.records import FaultPhase, FaultStep, Record
 from core.refusals import Refusal
@@ -53,9 +52,7 @@ class DryGuard:
         """
         now_ns = time.monotonic_ns()
         asked = replace(asked, deadline_ns=now_ns + round(lease_s * 1e9), boot=leases.boot_id())
-        found = refusal(asked, [], self._caps, [], now_ns, time.time_ns())
-        found = found or unsafe(asked, [], announcing(asked.sites, answering))
-        found = found or next(filter(None, map(cuts_its_revert, asked.faults)), None)
+        found = objection(asked, [], self._caps, [], announcing(asked.sites, answering))
         if found:
             raise RefusedByGuardError(found)
         lease = replace(asked, faults=tuple(self._with_prior(asked, fault) for fault in asked.faults))
@@ -63,14 +60,10 @@ class DryGuard:
         return lease
 
     def _with_prior(self, asked: Lease, fault: LeasedFault) -> LeasedFault:
-        target = self._target(asked, fault)
-        prior = DRIVERS[fault.driver].prior(
-            target, fault.arguments, Term(f"{asked.lease}.{fault.name}", asked.deadline_ns)
-        )
-        if prior is None:
-            words = f"{fault.name}: {fault.host.name} is already in the state of the fault, or its state is not known"
-            raise RefusedByGuardError(Refusal("foreign_state", words))
-        return replace(fault, prior=prior)
+        found = with_prior(asked, fault, self._target(asked, fault))
+        if isinstance(found, Refusal):
+            raise RefusedByGuardError(found)
+        return found
 
     def _target(self, lease: Lease, fault: LeasedFault) -> Target:
         def tell(argv: tuple[str, ...]) -> None:

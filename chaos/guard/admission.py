@@ -7,19 +7,19 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from chaos import lease as leases
 from chaos import switch
-from chaos.driver import Term
 from chaos.drivers import DRIVERS
 from chaos.guard.announcing import announcing
+from chaos.guard.giving import objection, with_prior
 from chaos.guard.injected import Injected
-from chaos.guard.way_back import cuts_its_revert
 from chaos.standby import AHEAD_NS, Standby, sleep_until
 from chaos.transport import at
 from core.audit import Entry
 from core.lease import Lease, LeasedFault
-from core.lease_rules import Caps, Given, flaps_of, refusal, unsafe
+from core.lease_rules import Caps, Given, flaps_of, unsafe
 from core.refusals import Refusal
 from store.audit import Audit, AuditError
 
@@ -64,21 +64,16 @@ class Admission:
         if stopped:
             words = f"the kill switch is on: {stopped}; `vipchaos resume` allows new faults"
             self._refuse(asked, Refusal("kill_switch", words))
-        out = [lease for lease in self._out() if lease.lease != asked.lease]
-        given = self._given(asked)
-        found = refusal(asked, out, self._caps, given, time.monotonic_ns(), time.time_ns()) or unsafe(asked, out, known)
-        found = found or next(filter(None, map(cuts_its_revert, asked.faults)), None)
+        out, given = self._others(asked.lease), self._given(asked)
+        found = objection(asked, out, self._caps, given, known)
         if found:
             self._refuse(asked, found)
 
     def _with_prior(self, asked: Lease, fault: LeasedFault) -> LeasedFault:
-        term = Term(f"{asked.lease}.{fault.name}", asked.deadline_ns)
-        prior = DRIVERS[fault.driver].prior(at(fault.host), fault.arguments, term)
-        if prior is None:
-            words = f"{fault.name}: {fault.host.name} is already in the state of the fault, or its state is not known"
-            self._refuse(asked, Refusal("foreign_state", words))
-            raise AssertionError
-        return replace(fault, prior=prior)
+        found = with_prior(asked, fault, at(fault.host))
+        if isinstance(found, Refusal):
+            self._refuse(asked, found)
+        return found
 
     def inject(self, name: str, fault_name: str, at_ns: int, answering: Collection[str]) -> Injected:
         """Inject one fault of a lease at `at_ns` (at once when that is past), if it is still safe then.
@@ -91,7 +86,7 @@ class Admission:
             stopped = switch.reason(self._directory)
             if stopped:
                 self._refuse(lease, Refusal("kill_switch", f"the kill switch is on: {stopped}"))
-            found = unsafe(lease, [other for other in self._out() if other.lease != name], known)
+            found = unsafe(lease, self._others(name), known)
             if found:
                 self._refuse(lease, found)
             self._tell(lease, "injecting", {"fault": fault_name, "announcing": known})
@@ -111,27 +106,26 @@ class Admission:
 
     def standing(self, name: str, answering: Collection[str]) -> None:
         """Look whether enough sites still announce beside what the leases take. Raises RefusedError when not."""
-        try:
-            lease = leases.read(self._path(name))
-        except FileNotFoundError:
-            raise RefusedError(Refusal("lease_over", f"lease {name} is over: its faults are reverted")) from None
-        others = [other for other in self._out() if other.lease != name]
-        found = unsafe(lease, others, announcing(lease.sites, answering))
+        lease = self._lease(name)
+        found = unsafe(lease, self._others(name), announcing(lease.sites, answering))
         if found:
             raise RefusedError(found)
 
-    def _fault(self, name: str, fault_name: str) -> tuple[Lease, LeasedFault]:
+    def _lease(self, name: str) -> Lease:
         try:
-            lease = leases.read(self._path(name))
+            return leases.read(self._path(name))
         except FileNotFoundError:
             raise RefusedError(Refusal("lease_over", f"lease {name} is over: its faults are reverted")) from None
+
+    def _fault(self, name: str, fault_name: str) -> tuple[Lease, LeasedFault]:
+        lease = self._lease(name)
         why = leases.why_over(lease)
         fault = next((fault for fault in lease.faults if fault.name == fault_name), None)
         if why or fault is None:
             raise RefusedError(Refusal("lease_over", f"{fault_name} of lease {name}: {why or 'reverted already'}"))
         return lease, fault
 
-    def _refuse(self, asked: Lease, why: Refusal) -> None:
+    def _refuse(self, asked: Lease, why: Refusal) -> NoReturn:
         self._tell(asked, "refused", {"reason": why.reason, "words": why.words})
         raise RefusedError(why)
 
@@ -157,12 +151,14 @@ class Admission:
             # What was given before is not known: nothing more is given.
             raise RefusedError(Refusal("no_audit", f"{asked.lease}: the audit cannot be read: {error}")) from error
 
-    def _out(self) -> list[Lease]:
+    def _others(self, name: str) -> list[Lease]:
+        """Return the leases that are out but for the one called `name`."""
         found = []
         for _, lease in leases.read_all(self._directory):
             if isinstance(lease, leases.LeaseError):
                 raise RefusedError(Refusal("damaged_lease", str(lease))) from lease
-            found.append(lease)
+            if lease.lease != name:
+                found.append(lease)
         return found
 
     def _path(self, name: str) -> Path:
