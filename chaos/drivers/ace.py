@@ -7,16 +7,15 @@ runs is changed, on the active unit; it is not written to the start-up configura
 from __future__ import annotations
 
 import re
-import time
 
 from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
+from chaos.handing_over import hand_over
 from chaos.transport import Reply, Target
 from core.drivers import Argument, ArgumentKind, Declared
 
 IN_SERVICE = "loadbalance vip inservice"
 SHOW_GROUPS = "show ft group status"
 ACTIVE, HOT, STANDBY = "FSM_FT_STATE_ACTIVE", "FSM_FT_STATE_STANDBY_HOT", "FSM_FT_STATE_STANDBY"
-SWITCHED_WITHIN_S = 8.0
 POLL_S = 0.5
 _FIELD = re.compile(r"^\s*(FT Group|My State|Peer State)\s*:\s*(\S+)\s*$")
 _OF_VIP = ("action", ("vip",))
@@ -125,16 +124,7 @@ def _switch(arguments: Arguments) -> tuple[str, str]:
 
 
 def _switch_over(target: Target, arguments: Arguments) -> Reply:
-    """Tell the unit to switch over, once, and wait until it has."""
-    out, seen = _is_standby(target, arguments)
-    if out is not False:
-        return Reply(("ft switchover",), 0 if out else -1, "", seen)
-    reply = target.do(_switch(arguments))
-    until_s = time.monotonic() + SWITCHED_WITHIN_S
-    # A device that was told has asked whether it is meant; in a dry run there is nothing to wait for.
-    while reply.code == 0 and reply.out and time.monotonic() < until_s and not _is_standby(target, arguments)[0]:
-        time.sleep(POLL_S)
-    return reply
+    return hand_over(target, _switch(arguments), ("ft switchover",), lambda: _is_standby(target, arguments), POLL_S)
 
 
 def _is_standby(target: Target, arguments: Arguments) -> tuple[bool | None, str]:

@@ -7,18 +7,17 @@ of this unit: it is neither saved nor synchronised from here.
 from __future__ import annotations
 
 import json
-import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 
 from chaos.driver import NOTHING_TO_REVERT, Arguments, Commands, Prior, Term
+from chaos.handing_over import hand_over
 from chaos.transport import Reply, Target
 from core.drivers import Argument, ArgumentKind, Declared
 
 STATUS = "/mgmt/tm/cm/failover-status"
 DEVICES = "/mgmt/tm/cm/device"
 FAILOVER = "/mgmt/tm/sys/failover"
-SWITCHED_WITHIN_S = 8.0
 POLL_S = 0.25
 OFF: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
     "virtual-address": ("virtual_address", "virtual-address", {"enabled": "no"}),
@@ -154,16 +153,7 @@ def _standby(arguments: Arguments) -> tuple[str, str, str]:
 
 
 def _give_up(target: Target, arguments: Arguments) -> Reply:
-    """Tell the unit to go standby, once, and wait until it has: it answers before it does."""
-    out, seen = _is_standby(target, arguments)
-    if out is not False:
-        return Reply(("POST", FAILOVER), 0 if out else -1, "", seen)
-    reply = target.do(_standby(arguments))
-    until_s = time.monotonic() + SWITCHED_WITHIN_S
-    # A unit that was told answers with what it was told; in a dry run there is nothing to wait for.
-    while reply.code == 0 and reply.out and time.monotonic() < until_s and not _is_standby(target, arguments)[0]:
-        time.sleep(POLL_S)
-    return reply
+    return hand_over(target, _standby(arguments), ("POST", FAILOVER), lambda: _is_standby(target, arguments), POLL_S)
 
 
 def _is_standby(target: Target, arguments: Arguments) -> tuple[bool | None, str]:
