@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from chaos import lease as leases
@@ -17,7 +17,9 @@ from chaos.aftermath import revert
 from chaos.child import END_WAIT_S, Child, StillRunningError, ended
 from chaos.drivers import DECLARED
 from chaos.scheduler import Alarms
+from chaos.wall import wall_now
 from core.errors import ConfigError
+from core.exit_codes import EXIT_CODES
 from core.game_days import GameDay, key
 from core.loader import load_planned
 from core.records import Outcome
@@ -26,20 +28,13 @@ from core.schedule import Reason, Row, State, decide, refusal, withdrawn
 from store.ledger import AlreadyStartedError, Ledger
 from store.runs import home
 
+_STATES = {Outcome.BLOCKED: State.BLOCKED, Outcome.ABORTED: State.ABORTED}
 ENDS = {
-    0: (State.FINISHED, Outcome.PASSED),
-    1: (State.FINISHED, Outcome.FAILED),
-    3: (State.BLOCKED, Outcome.BLOCKED),
-    5: (State.FINISHED, Outcome.INCONCLUSIVE),
-    7: (State.FINISHED, Outcome.REVERT_FAILED),
-    8: (State.ABORTED, Outcome.ABORTED),
+    code: (_STATES.get(outcome, State.FINISHED), outcome)
+    for outcome, code in EXIT_CODES.items()
+    if outcome is not Outcome.MISSED  # what was run was not missed
 }
 """What an exit code of `vipchaos run` means for its planned run; every other one: ABORTED, and leases are looked at."""
-
-
-def wall_now() -> datetime:
-    """Return the present instant."""
-    return datetime.now(UTC)  # noqa: TID251  planned instants are wall clock
 
 
 def _nothing(_: object) -> None:

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -25,8 +24,9 @@ from chaos.drivers import DECLARED
 from chaos.dry import DRY_RUN, TOUCHED_NOTHING, dry
 from chaos.planned import check_plan
 from chaos.runner import Ending, Runner, Surroundings
+from chaos.wall import wall_now
 from cli.captures import read_captures
-from cli.output import check_writable, write_whole
+from cli.output import check_writable, colored, write_whole
 from cli.progress import Progress
 from cli.telemetry import FirstAnswers, Telemetry
 from cli.vantages import Vantages
@@ -138,8 +138,7 @@ def _run(
     progress: Progress,
     stopped: list[str],
 ) -> Ending:
-    now = datetime.fromtimestamp(time.time_ns() / 1e9, UTC)
-    refused = blocked(inventory.rails.windows, inventory.rails.freezes, now, longest(experiments))
+    refused = blocked(inventory.rails.windows, inventory.rails.freezes, wall_now(), longest(experiments))
     if refused:
         return Ending(Outcome.BLOCKED, refused.words, refused.reason)
     vantages = Vantages()
@@ -219,7 +218,7 @@ def main(
     experiments: tuple[Path, ...],
 ) -> None:
     """Run experiments here; `vipchaos demo` calls this."""
-    chosen = sys.stdout.isatty() and "NO_COLOR" not in os.environ if color is None else color
+    chosen = colored(color)
     try:
         Lifeline(sys.stdin.fileno()).start()
         code = control(Request(inventory, experiments, json_file, markdown_file, keep_captures, chosen))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from cli.output import check_writable, write_whole
+from cli.output import check_writable, colored, write_whole
 from cli.verdict import exit_code, judge_run
 from store.runs import find_run
 
@@ -59,6 +58,6 @@ def report(
     else:
         if json_file:
             write_whole(Path(json_file), judged.json())
-        chosen = sys.stdout.isatty() and "NO_COLOR" not in os.environ if color is None else color
+        chosen = colored(color)
         click.echo(judged.text(chosen), nl=False, color=chosen)
     sys.exit(exit_code(judged))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -52,6 +51,7 @@ def run(
       vipchaos run --inventory staging.yaml --plan 0f5d1c2b9a77 --trials 20 drain.yaml
     """
     from cli.controller import Lifeline, Request, control
+    from cli.output import colored
     from cli.trials import run_trials
     from core.reader import NAME, NAME_ALLOWED
 
@@ -61,7 +61,7 @@ def run(
         Lifeline(sys.stdin.fileno()).start()
     if trials > 1 and markdown_file:
         raise click.UsageError("--markdown is of one run: with --trials each has a report.md in its directory")
-    chosen = sys.stdout.isatty() and "NO_COLOR" not in os.environ if color is None else color
+    chosen = colored(color)
     request = Request(
         inventory.resolve(),
         experiments,

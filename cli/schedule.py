@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from chaos.drivers import DECLARED
+from chaos.wall import wall_now
 from core.errors import CallError, ConfigError
 from core.game_days import GameDay
 from core.loader import load_game_days, load_planned
@@ -56,7 +57,7 @@ def schedule(count: int, after: str | None, history: int | None, as_json: bool, 
 
 def _instant(text: str | None) -> datetime:
     if text is None:
-        return datetime.now(UTC)  # noqa: TID251  the present is what is asked about
+        return wall_now()
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import click
 
-from cli.verdict import judge_run, what_was_run
+from cli.verdict import judge_run
 from core.errors import CallError, VipchaosError
 from core.records import RunStarted
 from core.trial import Trial, settings, values
 from store.journal import read_kind
+from store.recorded import what_was_run
 from store.runs import CONTROLLER, RunDirectory, find_run, home
 
 

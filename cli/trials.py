@@ -11,7 +11,8 @@ import click
 
 from cli.controller import Request, run_once
 from cli.output import check_writable, write_whole
-from cli.verdict import EXIT_CODES, Judged
+from cli.verdict import Judged
+from core.exit_codes import EXIT_CODES
 from core.records import Outcome
 from core.trials import STOPPING, summaries, worst
 from dashboards.report.junit import Suites, to_junit

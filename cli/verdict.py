@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from chaos.dry import DRY_RUN
 from core.errors import CallError
+from core.exit_codes import EXIT_CODES
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.judge import RunVerdict, judge
-from core.loader import parse_inventory, parse_past_experiments
 from core.records import Outcome, Record, RunEnded, RunStarted
 from dashboards.report.document import to_document
 from dashboards.report.junit import Suites, to_junit
 from dashboards.report.markdown import to_markdown
 from dashboards.report.text import to_text
+from store.recorded import what_was_run
 from store.runs import RunDirectory
 
-EXIT_CODES: Mapping[Outcome, int] = MappingProxyType(
-    {
-        Outcome.PASSED: 0,
-        Outcome.FAILED: 1,
-        Outcome.BLOCKED: 3,
-        Outcome.MISSED: 3,
-        Outcome.INCONCLUSIVE: 5,
-        Outcome.REVERT_FAILED: 7,
-        Outcome.ABORTED: 8,
-    }
-)
 GOES_ON = "the run goes on yet: this is what its journals say so far"
 
 
@@ -119,10 +108,3 @@ def _judge_run(run: RunDirectory) -> Judged:
     if going_on:
         verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, reason=GOES_ON, reason_code="goes_on")
     return Judged(started.run, started, verdict, basis)
-
-
-def what_was_run(run: RunDirectory, started: RunStarted) -> tuple[Inventory, tuple[Experiment, ...]]:
-    """Return the inventory and the experiments of a run as they were. Raises ConfigError."""
-    inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
-    texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    return inventory, parse_past_experiments(texts, inventory)

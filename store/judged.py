@@ -6,10 +6,10 @@ from pathlib import Path
 
 from core.errors import CallError
 from core.judge import judge
-from core.loader import parse_inventory, parse_past_experiments
 from core.records import RunStarted
 from core.series.outcome import outcome_points
 from core.series.point import Point
+from store.recorded import what_was_run
 from store.runs import RunDirectory
 
 
@@ -23,8 +23,6 @@ def run_points(path: Path) -> tuple[list[Point], int]:
     started = next((record for record in records if isinstance(record, RunStarted)), None)
     if started is None:
         raise CallError(f"run {run.run}: its journal has no beginning; there is nothing to judge")
-    inventory = parse_inventory(started.inventory, f"{run.run}/inventory")
-    texts = [(f"{run.run}/experiment-{number}", text) for number, text in enumerate(started.experiments, 1)]
-    verdict = judge(records, inventory, parse_past_experiments(texts, inventory))
+    verdict = judge(records, *what_was_run(run, started))
     offset_ns = started.wall_ns - started.t_ns
     return outcome_points(records, verdict, run.run, offset_ns), offset_ns

@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from chaos import lease as leases
@@ -18,6 +18,7 @@ from chaos.asking import lease_for
 from chaos.ctk.activity import ActivityError
 from chaos.guard.client import GuardClient
 from chaos.planned import plan_hash
+from chaos.wall import wall_now
 from core.errors import VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
@@ -39,8 +40,8 @@ def inject(experiment: Experiment, inventory: Inventory, answering: Collection[s
     the sites that answer probes now.
     """
     name = experiment.name
-    now = datetime.fromtimestamp(time.time_ns() / 1e9, UTC)
-    refused = blocked(inventory.rails.windows, inventory.rails.freezes, now, timedelta(seconds=experiment.lease_s))
+    lease_s = timedelta(seconds=experiment.lease_s)
+    refused = blocked(inventory.rails.windows, inventory.rails.freezes, wall_now(), lease_s)
     if refused:
         raise ActivityError(f"{refused.words} [{refused.reason}]")
     place = home() / "ctk"

@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chaos import child
-from chaos.serve import Service, World, wall_now
+from chaos.serve import Service, World
+from chaos.wall import wall_now
 from core.clock_changes import midnight
 from core.cron import parse_cron
 from core.errors import BlockedError
