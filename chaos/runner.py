@@ -12,7 +12,7 @@ from pathlib import Path
 from chaos import lease as leases
 from chaos import switch
 from chaos.asking import lease_for
-from chaos.guard.client import GuardClient, Guarding, RefusedByGuardError
+from chaos.guard.client import GuardClient, Guarding, RefusedByGuardError, until_proven
 from chaos.observe import Observations
 from chaos.watch import Watch
 from core.errors import BlockedError
@@ -238,17 +238,12 @@ class Runner:
         method.injecting[step.fault] = self._workers.submit(work)
 
     def _prove(self, lease: Lease, fault: str, guard: Guarding) -> None:
-        until_s = time.monotonic() + PROVE_WITHIN_S
-        while True:
-            out, seen = guard.prove(lease.lease, fault)
-            if out:
-                self._step(lease, fault, FaultPhase.PROVEN, seen)
-                self._watch.fault(lease, fault)
-                return
-            if time.monotonic() > until_s:
-                self._step(lease, fault, FaultPhase.NOT_PROVEN, seen)
-                raise _Ended(Outcome.INCONCLUSIVE, f"{fault} is not proven injected: {seen}", "not_proven")
-            time.sleep(POLL_S)
+        out, seen = until_proven(guard, lease.lease, fault, PROVE_WITHIN_S)
+        if not out:
+            self._step(lease, fault, FaultPhase.NOT_PROVEN, seen)
+            raise _Ended(Outcome.INCONCLUSIVE, f"{fault} is not proven injected: {seen}", "not_proven")
+        self._step(lease, fault, FaultPhase.PROVEN, seen)
+        self._watch.fault(lease, fault)
 
     def _proofs(self, method: _Method, faults: Sequence[str]) -> None:
         """Wait for the injection and proof of these faults; raises what ended them."""

@@ -16,7 +16,7 @@ from chaos import lease as leases
 from chaos import switch
 from chaos.asking import lease_for
 from chaos.ctk.activity import ActivityError
-from chaos.guard.client import GuardClient
+from chaos.guard.client import GuardClient, until_proven
 from chaos.planned import plan_hash
 from chaos.wall import wall_now
 from core.errors import VipchaosError
@@ -26,8 +26,6 @@ from core.plan import PROVE_WITHIN_S, REVERT_WITHIN_S
 from core.records import FaultPhase, FaultStep
 from core.windows import blocked
 from store.runs import home
-
-POLL_S = 0.05
 
 _given: dict[str, str] = {}
 """The lease of each fault, by its name, that this process was given and has not taken back."""
@@ -122,14 +120,10 @@ def _run() -> str:
 
 
 def _proof(guard: GuardClient, lease: str, fault: str) -> str:
-    until_s = time.monotonic() + PROVE_WITHIN_S
-    while True:
-        is_out, seen = guard.prove(lease, fault)
-        if is_out:
-            return seen
-        if time.monotonic() > until_s:
-            raise ActivityError(f"{fault} is not proven injected: {seen} [not_proven]")
-        time.sleep(POLL_S)
+    out, seen = until_proven(guard, lease, fault, PROVE_WITHIN_S)
+    if not out:
+        raise ActivityError(f"{fault} is not proven injected: {seen} [not_proven]")
+    return seen
 
 
 def _take_back(lease: str, seen: list[str] | None = None) -> str:

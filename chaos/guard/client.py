@@ -25,6 +25,7 @@ from core.refusals import Refusal
 CAPS_FILE = Path("/etc/vipchaos/guard.yaml")
 LOG = "guard.log"
 READY_WITHIN_S = 10.0
+POLL_S = 0.05
 ANSWER_WITHIN_S = 60.0
 TRIES = 3
 
@@ -123,6 +124,19 @@ class GuardClient:
         if self._connection is None:
             self._connection = connect(self._directory, self._caps_file)
         return self._connection
+
+
+def until_proven(guard: Guarding, lease: str, fault: str, within_s: float) -> tuple[bool, str]:
+    """Look at a fault again and again until it is seen to be out; return whether it was in time, and what was seen.
+
+    Raises as `Guarding.prove`.
+    """
+    until_s = time.monotonic() + within_s
+    while True:
+        out, seen = guard.prove(lease, fault)
+        if out or time.monotonic() > until_s:
+            return bool(out), seen
+        time.sleep(POLL_S)
 
 
 def connect(directory: Path, caps_file: Path = CAPS_FILE) -> socket.socket:
