@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.series.schema import ANSWER_CHANGES, DROPS, FAILOVERS, OUTAGES, PATH_CHANGES, SESSIONS
 from dashboards.grafana.panel import Page, Panel
-from dashboards.grafana.query import Column, Query, Where
+from dashboards.grafana.query import Column, Query, Where, columns
 from dashboards.grafana.shared import (
     BOUNDS,
     ENVIRONMENT,
@@ -52,9 +52,9 @@ FAILOVER_PAGE = Page(
                 Query(
                     FAILOVERS,
                     (
-                        *(Column(name) for name in ("experiment", "kind", "vantage", "proven")),
+                        *columns("experiment", "kind", "vantage", "proven"),
                         *BOUNDS,
-                        *(Column(name) for name in ("before", "after", "seen_as", "unknown", "run")),
+                        *columns("before", "after", "seen_as", "unknown", "run"),
                     ),
                     newest=200,
                 ),
@@ -108,9 +108,7 @@ FAILOVER_PAGE = Page(
             (
                 Query(
                     ANSWER_CHANGES,
-                    tuple(
-                        Column(name) for name in ("vantage", "name", "before", "after", "sessions", "survived", "why")
-                    ),
+                    columns("vantage", "name", "before", "after", "sessions", "survived", "why"),
                     newest=100,
                 ),
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.series.schema import FAILOVERS, RUNS, VERDICTS
 from dashboards.grafana.panel import Page, Panel
-from dashboards.grafana.query import Column, Query, Where
+from dashboards.grafana.query import Column, Query, Where, columns
 from dashboards.grafana.shared import BUCKET, ENVIRONMENT, EXPERIMENT, FAULT_MARKS, REPORT, REPORTS, VANTAGE
 
 
@@ -49,9 +49,7 @@ GAME_DAYS = Page(
             (
                 Query(
                     RUNS,
-                    tuple(
-                        Column(name) for name in ("run", "outcome", "reason", "experiments", "duration_s", "version")
-                    ),
+                    columns("run", "outcome", "reason", "experiments", "duration_s", "version"),
                     newest=200,
                 ),
             ),
@@ -102,9 +100,7 @@ GAME_DAYS = Page(
             (
                 Query(
                     VERDICTS,
-                    tuple(
-                        Column(name) for name in ("experiment", "expected", "verdict", "vantages", "evidence", "run")
-                    ),
+                    columns("experiment", "expected", "verdict", "vantages", "evidence", "run"),
                     newest=500,
                 ),
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.series.schema import FAULTS, OUTAGES, PROBE_HEALTH, SHIPPER
 from dashboards.grafana.panel import Page, Panel
-from dashboards.grafana.query import Column, Query, Where
+from dashboards.grafana.query import Column, Query, Where, columns
 from dashboards.grafana.shared import ENVIRONMENT, EVERY, NOTE_MARKS, VANTAGE
 
 
@@ -76,7 +76,7 @@ PROBE_PAGE = Page(
             (
                 Query(
                     FAULTS,
-                    tuple(Column(name) for name in ("experiment", "fault", "phase", "lease", "lease_s", "run")),
+                    columns("experiment", "fault", "phase", "lease", "lease_s", "run"),
                     (Where("lease", "!=", ""),),
                     newest=100,
                     filters=("environment",),
