@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from core.experiment import Abort, SteadyState
+from core.outage import ends
 from core.records import Clock, OutageBegan, OutageEnded, Record, Summary
 
 FRESH_NS = 2_500_000_000
@@ -42,8 +43,7 @@ class Observations:
             case OutageBegan() if record.clock is not Clock.NEW_CONNECTIONS and record.slot >= 0:
                 view = replace(view, silent={**view.silent, record.slot: record.last_sent_ns})
             case OutageEnded() if record.clock is not Clock.NEW_CONNECTIONS and record.slot >= 0:
-                # Ends are told a few at a time: one that is older than what has begun since ends nothing of it.
-                over = record.s_a_ns >= view.silent.get(record.slot, record.s_a_ns)
+                over = ends(record, view.silent.get(record.slot))
                 silent = {slot: since for slot, since in view.silent.items() if not (over and slot == record.slot)}
                 view = replace(view, silent=silent)
             case _:

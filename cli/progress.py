@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TextIO
 
+from core.outage import ends
 from core.records import (
     Drop,
     ExperimentPhase,
@@ -63,8 +64,7 @@ class Progress:
                 self._silent[record.vantage, record.slot, record.clock] = record.last_sent_ns
             case OutageEnded():
                 which = (record.vantage, record.slot, record.clock)
-                # An end that is told late may be of an outage before the one that goes on.
-                if record.s_a_ns >= self._silent.get(which, record.s_a_ns):
+                if ends(record, self._silent.get(which)):
                     self._silent.pop(which, None)
             case Summary():
                 self._see_summary(record)

@@ -110,6 +110,14 @@ def outage_ended(gap: Gap, vantage: str, slot: int, clock: Clock, period_ns: int
     )
 
 
+def ends(record: OutageEnded, last_sent_ns: int | None) -> bool:
+    """Tell whether `record` is the end of what began after the attempt sent at `last_sent_ns` (None: nothing did).
+
+    Ends are told a few at a time, so one may be of an outage before the one that goes on.
+    """
+    return last_sent_ns is None or record.s_a_ns >= last_sent_ns
+
+
 class Tracker:
     """Follows the attempts of one slot. Attempts are numbered upwards by one, across restarts of its session.
 
