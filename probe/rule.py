@@ -14,11 +14,13 @@ import re
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 
 from core.errors import CallError, PrivilegeError
 from core.inventory import Address
 
 PREFIX = "vipchaos_probe"
+PF_EXITING = 0x4
 FIRST_PORT = 10_000
 PORTS_EACH = 2_000
 BLOCKS = 11
@@ -109,8 +111,8 @@ class NoResetRule:
 
     @property
     def gone(self) -> bool:
-        """Whether nft has ended, and the table with it."""
-        return self._nft.poll() is not None or self._feed.poll() is not None
+        """Whether nft has ended or is about to: the kernel takes its table away while it exits, before it has ended."""
+        return any(process.poll() is not None or _exiting(process.pid) for process in (self._feed, self._nft))
 
     def _said(self, wanted: str) -> str:
         """Return '' once nft lists what is wanted, else what it said."""
@@ -128,3 +130,12 @@ class NoResetRule:
         for process in (self._feed, self._nft):
             with contextlib.suppress(BrokenPipeError):
                 process.communicate(timeout=10)
+
+
+def _exiting(pid: int) -> bool:
+    """Return whether a process is in exit (PF_EXITING in `flags`, the ninth field of proc_pid_stat(5))."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return bool(int(status.rpartition(")")[2].split()[6]) & PF_EXITING)

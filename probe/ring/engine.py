@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import PrivilegeError
 from core.inventory import Address, Inventory, Mode, Vantage
-from core.records import Note, ProbeHealth, Record
+from core.records import Drop, Note, ProbeHealth, Record
 from core.tcp.segments import Segment
 from probe.evidence import Beat, Burst
 from probe.filters import Filter
@@ -187,8 +187,11 @@ class RingEngine:
             # Who answers may be somebody else now: ask and trace at the next turn.
             self._held.asked_ns[slot] = self._held.traced_ns[slot] = 0
         self._records += self._traces.step(now_ns)
+        if any(isinstance(record, Drop) for record in self._records):
+            self._guarded(now_ns)
         if now_ns >= self._check_ns:
             self._check_ns = now_ns + CHECK_NS
+            self._guarded(now_ns)
             self._check(now_ns)
         if now_ns >= self._summary_ns:
             self._summary_ns = max(self._summary_ns + SUMMARY_NS, now_ns)
@@ -216,11 +219,19 @@ class RingEngine:
 
     # --- now and then -----------------------------------------------------------------------------------------
 
+    def _guarded(self, now_ns: int) -> None:
+        """End with PrivilegeError when the rule is gone: this host's own resets are then no drops of the network's."""
+        if not self._rule.gone:
+            return
+        own = [record for record in self._records if isinstance(record, Drop)]
+        self._records = [record for record in self._records if not isinstance(record, Drop)]
+        why = "nft, which held the rule that keeps this host from resetting the sessions, has ended"
+        self._records.append(
+            Note(now_ns, self._vantage, f"{why}; {len(own)} drops were its own resets and are not told")
+        )
+        raise PrivilegeError(f"{why}: start again")
+
     def _check(self, now_ns: int) -> None:
-        if self._rule.gone:
-            raise PrivilegeError(
-                "nft, which held the rule that keeps this host from resetting the sessions, has ended: start again"
-            )
         self._visits.check(now_ns)
         if not self._intake.waiting:  # else answers may be waiting
             began_here = self._gaps.check(now_ns)

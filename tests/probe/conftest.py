@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.records import Answer, Record
+from core.records import Answer, Note, Record
 from lab.client import environment
 from store.journal import JournalError, read_journal
 from tests.waiting import wait_for
@@ -62,6 +62,10 @@ class Network:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def listening(self, port: int) -> None:
+        """Return once something listens on `port` of the server."""
+        wait_for(lambda: f":{port}" in self.run(self.server, "ss", "-Hltn"))
+
     def start(self, namespace: str, *argv: str) -> subprocess.Popen[bytes]:
         """Start a program that ends with the test."""
         with (self.directory / f"log-{len(self.processes)}").open("wb") as log:
@@ -99,6 +103,10 @@ class Agent:
     def of(self, *kinds: type[Record]) -> list[Record]:
         """Return the records of some kinds."""
         return [record for record in self.records() if isinstance(record, kinds)]
+
+    def said(self, words: str) -> list[Note]:
+        """Return the notes that have `words` in them."""
+        return [record for record in self.of(Note) if isinstance(record, Note) and words in record.text]
 
     def stop(self) -> list[Record]:
         """Stop it in order and return all records."""
@@ -142,7 +150,7 @@ def network(tmp_path: Path) -> Iterator[Network]:
         found.run(found.node, "ip", "route", "add", VIP, "via", "10.77.2.2")
         found.run(found.server, "ip", "address", "add", f"{VIP}/32", "dev", "lo")
         found.start(found.server, sys.executable, "-m", "probe.reflector", "--name", "s1")
-        wait_for(lambda: ":7000" in found.run(found.server, "ss", "-Hltn"))
+        found.listening(7000)
         yield found
     finally:
         for process in found.processes:

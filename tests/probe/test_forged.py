@@ -57,7 +57,7 @@ def held_silently(network: Network, directory: Path) -> tuple[Agent, list[Sessio
     """An agent whose sessions never carry data, so that their numbers stay as they were seen."""
     server = f"import socket, time; s = socket.create_server(('', {SILENT}), backlog=64); time.sleep(99)"
     network.start(network.server, sys.executable, "-c", server)
-    wait_for(lambda: f":{SILENT}" in network.run(network.server, "ss", "-Hltn"))
+    network.listening(SILENT)
     text = INVENTORY.replace("port: 7000", f"port: {SILENT}, service: {{mode: keepalive}}")
     agent = start_agent(network, directory, inventory_text=text)
     wait_for(lambda: len({r.slot for r in agent.of(Opened) if isinstance(r, Opened) and r.slot >= 0}) == 25)
@@ -164,7 +164,7 @@ def test_merged_segments_are_taken_whole(network: Network, tmp_path: Path) -> No
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     assert program is not None
     network.start(network.server, program, "-c", str(config))
-    wait_for(lambda: ":7080" in network.run(network.server, "ss", "-Hltn"))
+    network.listening(7080)
     told = "client: {header: X-Client, pattern: '(.+)'}, server: {header: X-Served-By, pattern: '(.+)'}"
     text = INVENTORY.replace("port: 7000", f"port: 7080, service: {{mode: http, {told}}}")
     agent = start_agent(network, tmp_path, inventory_text=text)

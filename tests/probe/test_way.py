@@ -7,15 +7,11 @@ import sys
 import time
 from ipaddress import ip_address
 
-from core.records import Drop, Note, OutageEnded, Summary
+from core.records import Drop, OutageEnded, Summary
 from tests.probe.conftest import Agent, Network
 from tests.waiting import wait_for
 
 OTHER_MAC = "02:00:00:00:00:99"
-
-
-def said(agent: Agent, words: str) -> bool:
-    return any(words in record.text for record in agent.of(Note) if isinstance(record, Note))
 
 
 def dropped(agent: Agent) -> list[Drop]:
@@ -49,9 +45,9 @@ def test_a_gateway_that_is_gone_and_comes_back(network: Network, agent: Agent) -
     gone_ns = time.monotonic_ns()
     network.run(network.node, "ip", "address", "del", "10.77.1.1/24", "dev", "10-77-1")
     network.run(network.client, "ip", "neighbour", "change", "10.77.1.1", "dev", "uplink", "nud", "stale")
-    wait_for(lambda: said(agent, "gateway 10.77.1.1 on uplink does not answer"))
+    wait_for(lambda: agent.said("gateway 10.77.1.1 on uplink does not answer"))
     network.run(network.node, "ip", "address", "add", "10.77.1.1/24", "dev", "10-77-1")
-    wait_for(lambda: said(agent, "the VIP is reached by uplink again"))
+    wait_for(lambda: agent.said("the VIP is reached by uplink again"))
     wait_recovered(agent, gone_ns)
 
 
@@ -64,7 +60,7 @@ def test_a_gateway_that_fails_over_to_another_mac(network: Network, agent: Agent
     frame = (b"\xff" * 6 + mac + b"\x08\x06" + arp).hex()
     forge = (sys.executable, "-m", "tests.probe.forge", "frames", "10-77-1")
     network.run(network.node, *forge, text=f"{frame}\n")
-    wait_for(lambda: said(agent, f"next hop changed: uplink {OTHER_MAC}"))
+    wait_for(lambda: agent.said(f"next hop changed: uplink {OTHER_MAC}"))
     wait_answered(agent, since_ns)
     assert dropped(agent) == []
 
@@ -77,15 +73,15 @@ def test_a_route_that_moves_to_another_interface(network: Network, agent: Agent)
     moved_ns = time.monotonic_ns()
     network.run(network.client, "ip", "route", "replace", "default", "via", "10.77.3.1")
     # Its new gateway's address has to be asked for first; meanwhile there is no way.
-    wait_for(lambda: said(agent, "the VIP is reached by second") or said(agent, "next hop changed: second"))
+    wait_for(lambda: agent.said("the VIP is reached by second") or agent.said("next hop changed: second"))
     wait_answered(agent, moved_ns)
     counter = "table ip c { chain f { type filter hook forward priority 1; iifname third tcp dport 7000 counter; }; }\n"
     network.run(network.node, "nft", "-f", "-", text=counter)
     wait_for(lambda: "packets 0 " not in network.run(network.node, "nft", "list", "table", "ip", "c"))
     network.run(network.client, "ip", "link", "del", "second")
     gone_ns = time.monotonic_ns()
-    wait_for(lambda: said(agent, "no route to 203.0.113.10"))
+    wait_for(lambda: agent.said("no route to 203.0.113.10"))
     network.run(network.client, "ip", "route", "add", "default", "via", "10.77.1.1")
-    wait_for(lambda: said(agent, "the VIP is reached by uplink again"))
+    wait_for(lambda: agent.said("the VIP is reached by uplink again"))
     wait_recovered(agent, gone_ns)
     assert dropped(agent) == []

@@ -64,10 +64,6 @@ def answered(agent: Agent) -> bool:
     return {slot for slot, answer in agent.answers().items() if answer.server} == SLOTS
 
 
-def said(agent: Agent, words: str) -> list[Note]:
-    return [r for r in agent.of(Note) if isinstance(r, Note) and words in r.text]
-
-
 def stalls(records: list[Record]) -> list[OutageEnded]:
     return [r for r in records if isinstance(r, OutageEnded) and r.clock is Clock.HELD_KERNEL and not r.self_inflicted]
 
@@ -75,10 +71,6 @@ def stalls(records: list[Record]) -> list[OutageEnded]:
 def quiet_seconds(agent: Agent, count: int) -> None:
     before = len(agent.of(ProbeHealth))
     wait_for(lambda: len(agent.of(ProbeHealth)) >= before + count)
-
-
-def listening(network: Network, port: int) -> None:
-    wait_for(lambda: f":{port}" in network.run(network.server, "ss", "-Hltn"))
 
 
 def make_certificate(directory: Path, name: str) -> None:
@@ -94,7 +86,7 @@ def serve_tls(network: Network, directory: Path, server: str) -> None:
     program = shutil.which(server, path="/usr/sbin:/usr/bin")
     assert program is not None
     network.start(network.server, program, *(["-c"] if server == "nginx" else ["-db", "-f"]), str(config))
-    listening(network, 7443)
+    network.listening(7443)
 
 
 def test_without_any_privilege_it_holds_sessions_and_says_what_is_lost(network: Network, tmp_path: Path) -> None:
@@ -173,7 +165,7 @@ while True:
 def test_ipv6_and_every_source_address(network: Network, tmp_path: Path) -> None:
     words = ["-m", "probe.reflector", "--name", "s6", "--bind", "::", "--port", "7006"]
     network.start(network.server, sys.executable, *words)
-    listening(network, 7006)
+    network.listening(7006)
     sources = [f"2001:db8:1::{last}" for last in (3, 4)]
     for source in sources:
         network.run(network.client, "ip", "-6", "address", "add", f"{source}/64", "dev", "uplink", "nodad")
@@ -192,14 +184,14 @@ def test_half_of_the_privileges_is_none(network: Network, tmp_path: Path) -> Non
     caps = ("setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all")
     agent = start_agent(network, tmp_path, inventory_text=TEXT, before=caps)
     wait_for(lambda: answered(agent))
-    assert said(agent, "engine socket, as nft was refused (CAP_NET_ADMIN and Linux 5.12 are needed)")
+    assert agent.said("engine socket, as nft was refused (CAP_NET_ADMIN and Linux 5.12 are needed)")
     assert network.run(network.client, "ss", "-H0") == "", "a ring is left open"
     agent.stop()
 
 
 def test_a_reset_and_a_fin_are_drops_by_their_cause(network: Network, tmp_path: Path) -> None:
     network.start(network.server, sys.executable, "-c", ENDS)
-    listening(network, 7033)
+    network.listening(7033)
     agent = powerless(network, tmp_path, TEXT.replace("7000", "7033").replace("sessions: 25", "sessions: 1"))
     wait_for(lambda: len(agent.of(Opened)) >= 3)
     records = agent.stop()
@@ -216,11 +208,11 @@ def test_a_reset_and_a_fin_are_drops_by_their_cause(network: Network, tmp_path: 
 def test_a_silent_server_is_held_by_the_kernels_keepalives(network: Network, tmp_path: Path) -> None:
     silent = "import socket, time; s = socket.create_server(('', 7022), backlog=4096); time.sleep(999)"
     network.start(network.server, sys.executable, "-c", silent)
-    listening(network, 7022)
+    network.listening(7022)
     agent = powerless(network, tmp_path, at(7022, "{mode: keepalive}"))
     wait_for(lambda: len({r.slot for r in agent.of(Opened) if isinstance(r, Opened)}) == 25)
     quiet_seconds(agent, 4)
-    assert said(agent, "the kernel's keepalives, one a second, not 0.02 s")
+    assert agent.said("the kernel's keepalives, one a second, not 0.02 s")
     assert not stalls(agent.records())
     second = [r for r in agent.of(Summary) if isinstance(r, Summary)][-1]
     assert 10 <= second.answered <= 50
@@ -317,13 +309,13 @@ def test_the_wrong_mode_is_told_within_3_s(
         config = tmp_path / "haproxy.conf"
         config.write_text(HAPROXY.format(dir=tmp_path) + "  bind :7080\n")  # the same, in the clear
         network.start(network.server, "/usr/sbin/haproxy", "-db", "-f", str(config))
-    listening(network, port)
+    network.listening(port)
     agent = powerless(network, tmp_path, at(port, service))
-    wait_for(lambda: said(agent, words))
+    wait_for(lambda: agent.said(words))
     started = next(r for r in agent.of(ProbeStarted) if isinstance(r, ProbeStarted))
-    assert said(agent, words)[0].t_ns - started.t_ns < 3_000_000_000
+    assert agent.said(words)[0].t_ns - started.t_ns < 3_000_000_000
     agent.stop()
-    assert not said(agent, "no session has been opened"), "its SYN was answered"
+    assert not agent.said("no session has been opened"), "its SYN was answered"
 
 
 def refusal(network: Network, directory: Path, text: str, *words: str) -> tuple[int, str]:
