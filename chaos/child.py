@@ -7,12 +7,13 @@ child inherits; whoever finds it taken knows that a run is still ending, though 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from store.alone import take
 
 END_WAIT_S = 60.0
 _LOOK_S = 0.05
@@ -24,18 +25,14 @@ class StillRunningError(Exception):
 
 def take_lock(place: Path, wait_s: float = 0.0) -> int:
     """Return a descriptor that holds the lock of the running run; waits for `wait_s`. Raises StillRunningError."""
-    descriptor = os.open(place / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     until_s = time.monotonic() + wait_s
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            return take(place / "run.lock")
+        except BlockingIOError:
             if time.monotonic() >= until_s:
-                os.close(descriptor)
                 raise StillRunningError from None
             time.sleep(_LOOK_S)
-        else:
-            return descriptor
 
 
 def ended(place: Path, wait_s: float) -> bool:

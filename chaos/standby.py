@@ -6,6 +6,8 @@ the machine's load. nft(8) and ip(8) take their orders on standard input as well
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -55,6 +57,7 @@ class Standby:
         except OSError as error:
             return Reply(tuple(argv), -1, "", str(error))
         with process:
+            _hurry(process.pid)
             self._wait()
             try:
                 out, error_words = process.communicate(order, COMMAND_TIMEOUT_S)
@@ -66,6 +69,16 @@ class Standby:
     def _wait(self) -> None:
         sleep_until(self._at_ns)
         self.began_ns = self.began_ns or time.monotonic_ns()
+
+
+def _hurry(pid: int) -> None:
+    """Let a program that waits for its order run as soon as it has it, whoever else wants the processor.
+
+    Without that its effect was up to 9 ms after its order on a machine whose processors the probes kept busy
+    (`make faults`). It ends within some ms, and the kernel bounds what real-time programs take.
+    """
+    with contextlib.suppress(OSError):  # only a wish: what was told and when is recorded in any case
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
 
 
 def _ahead(argv: Sequence[str]) -> tuple[tuple[str, ...], str] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import random
@@ -184,14 +183,18 @@ def _ledger_path() -> Path:
 @contextmanager
 def _alone(key: str) -> Iterator[None]:
     """Hold a lock: two shippers to one destination would do the same work twice."""
+    from store.alone import take
+
     path = _ledger_path().with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockedError(f"another `vipchaos ship` is at work here; {key} has to wait for its end") from None
+    try:
+        lock = take(path)
+    except BlockingIOError:
+        raise BlockedError(f"another `vipchaos ship` is at work here; {key} has to wait for its end") from None
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
 def _status(as_json: bool) -> None:

@@ -22,7 +22,8 @@ from probe.kernel.beside import KernelSession
 from probe.kernel.engine import LOST, SocketEngine
 from probe.privileges import FILES, drop
 from probe.ring.engine import RingEngine
-from store.journal import JournalWriter
+from store.alone import alone
+from store.journal import JournalError, JournalWriter
 
 LIFELINE_NS = 100_000_000
 SWITCH_S = 0.0001
@@ -72,6 +73,17 @@ def run_agent(config: AgentConfig) -> None:
     vantage = config.inventory.vantages[config.vantage]
     with contextlib.suppress(OSError):
         os.nice(-10)  # only a wish: lateness is measured anyway
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(alone(config.journal.with_name(f"{config.journal.name}.lock")))
+        except BlockingIOError:
+            raise CallError(f"{config.journal}: another agent writes this journal; give each its own") from None
+        except OSError as error:
+            raise JournalError(f"{config.journal}: cannot be written: {error}") from error
+        _run(config, stop, vantage)
+
+
+def _run(config: AgentConfig, stop: Stop, vantage: Vantage) -> None:
     journal = JournalWriter(config.journal, config.vantage, lambda: drop(keep=FILES))
     engine, why, evidence = _engine(config, vantage, journal.append)
     if evidence is None:

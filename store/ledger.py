@@ -7,7 +7,6 @@ anyone may read beside it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from urllib.parse import quote
 
 from core.errors import BlockedError, VipchaosError
 from core.schedule import Row, State
+from store.alone import take
 from store.runs import home
 
 _COLUMNS = tuple(field.name for field in fields(Row))
@@ -56,11 +56,9 @@ class Ledger:
     def __init__(self, place: Path) -> None:
         self.path = place / "ledger.db"
         place.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(place / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+            self._lock = take(place / "serve.lock")
+        except BlockingIOError as error:
             raise BlockedError(f"{place}: another `vipchaos serve` has this ledger; stop that one first") from error
         try:
             self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=5)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import os
 import select
 import signal
@@ -26,6 +25,7 @@ from chaos.guard.sweeper import Sweeper
 from core.errors import ConfigError
 from core.lease_rules import Caps
 from core.loader import load_caps
+from store.alone import take
 from store.audit import Audit, audit_file
 
 SOCKET = "guard.sock"
@@ -147,13 +147,12 @@ def run(argv: Sequence[str]) -> int:
     arguments.directory.mkdir(parents=True, exist_ok=True)
     base = arguments.directory.parent
     if arguments.lock is None:
-        arguments.lock = os.open(base / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        os.set_inheritable(arguments.lock, True)
         try:
-            fcntl.flock(arguments.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            arguments.lock = take(base / LOCK)
         except BlockingIOError:
             print(f"guard: another guards {arguments.directory} already", file=sys.stderr)  # noqa: T201
             return ANOTHER_GUARDS
+        os.set_inheritable(arguments.lock, True)
     try:
         arguments.caps = load_caps(arguments.caps_file) if arguments.caps_file else Caps()
     except ConfigError as error:

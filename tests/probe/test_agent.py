@@ -281,6 +281,15 @@ def test_what_the_kernel_stamps_is_no_later_for_our_own_lateness(agent: Agent) -
     assert slowest_us < 200_000
 
 
+def test_two_agents_do_not_write_one_journal(network: Network, agent: Agent, tmp_path: Path) -> None:
+    """Records of both under one name would make one story of two probes."""
+    second = start_agent(network, tmp_path, agent.journal.name)
+    assert second.process.wait(20) == 2
+    assert "another agent writes this journal; give each its own" in network.log(second.process)
+    assert len([r for r in agent.stop() if isinstance(r, ProbeStarted)]) == 1
+    assert not list(tmp_path.glob("*.lock"))
+
+
 def test_two_agents_share_a_machine(network: Network, agent: Agent, tmp_path: Path) -> None:
     second = start_agent(network, tmp_path, "second.db")
     second.wait_answered()
