@@ -54,6 +54,10 @@ class DeviceLine:
         """See `Target.look`."""
         return self._talk(argv)
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        """See `Target.prepare`."""
+        return self._talk(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         """See `Target.do`."""
         return self._talk(argv)

@@ -54,6 +54,10 @@ class Rest:
             return Reply(tuple(argv), -1, "", f"{argv[0]} does not only read")
         return self._call(argv)
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        """See `Target.prepare`."""
+        return self._call(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         """See `Target.do`."""
         return self._call(argv)

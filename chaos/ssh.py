@@ -56,6 +56,10 @@ class Ssh:
         """See `Target.look`."""
         return self._run(argv)
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        """See `Target.prepare`."""
+        return self._run(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         """See `Target.do`."""
         return self._run(argv)

@@ -38,6 +38,10 @@ class Standby:
         """See `Target.look`."""
         return self._target.look(argv)
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        """See `Target.prepare`: at once."""
+        return self._target.prepare(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         """See `Target.do`; later ones are done at once."""
         ahead = _ahead(argv) if self._prefix is not None and not self.began_ns else None

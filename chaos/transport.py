@@ -26,6 +26,10 @@ class Target(Protocol):
         """Run what only reads."""
         ...
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        """Run what changes something that has no effect yet, ahead of the instant at which `do` gives it one."""
+        ...
+
     def do(self, argv: Sequence[str]) -> Reply:
         """Run what may change something."""
         ...
@@ -38,6 +42,9 @@ class _Commanded:
     prefix: tuple[str, ...]
 
     def look(self, argv: Sequence[str]) -> Reply:
+        return self._run(argv)
+
+    def prepare(self, argv: Sequence[str]) -> Reply:
         return self._run(argv)
 
     def do(self, argv: Sequence[str]) -> Reply:
@@ -60,6 +67,10 @@ class Untouched:
     def look(self, argv: Sequence[str]) -> Reply:
         """See `Target.look`."""
         return self.target.look(argv)
+
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        """See `do`."""
+        return self.do(argv)
 
     def do(self, argv: Sequence[str]) -> Reply:
         """Return the reply of a command that went well and said nothing."""

@@ -40,6 +40,10 @@ class Recording:
     def look(self, argv: Sequence[str]) -> Reply:
         return self.target.look(argv)
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        self.done.append(tuple(argv))
+        return self.target.prepare(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         self.done.append(tuple(argv))
         return self.target.do(argv)

@@ -88,6 +88,10 @@ class Systemd:
         """See `Target.look`."""
         return run(["nsenter", "--target", str(self.pid), "--mount", "--pid", "--cgroup", "--", *argv])
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        """See `Target.prepare`."""
+        return self.look(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         """See `Target.do`."""
         return self.look(argv)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ import pytest
 
 from chaos.driver import Prior, Term
 from chaos.drivers.nft import NftDriver
+from chaos.standby import Standby
 from chaos.transport import at
 from core.inventory import Host
 from tests.chaos.as_planned import DRIVERS
@@ -116,6 +118,19 @@ def test_reject_is_a_reset_for_tcp_and_an_icmp_error_for_others(box: Host) -> No
     assert said(box, CONNECT) == "connected"
 
 
+def test_the_rule_made_ahead_has_no_effect_before_its_instant(box: Host) -> None:
+    ours, arguments = prior(box), {"action": "drop", "hook": "input", "protocol": "udp"}
+    target = Standby(box, at(box), time.monotonic_ns() + 2_000_000_000)
+    injected = threading.Thread(target=DRIVER.inject, args=(target, arguments, ours))
+    injected.start()
+    wait_for(lambda: str(ours["table"]) in at(box).look(["nft", "list", "tables"]).out)
+    assert DRIVER.is_out(at(box), arguments, ours)[0] is False
+    assert said(box, SEND, "127.0.0.1", "5") == "5"
+    assert target.began_ns == 0
+    injected.join()
+    assert said(box, SEND, "127.0.0.1", "5") == "0"
+
+
 def test_lose_some_percent(box: Host) -> None:
     target, ours = at(box), prior(box)
     arguments = {"action": "lose", "percent": 30, "hook": "prerouting", "protocol": "udp"}
@@ -130,7 +145,7 @@ def test_the_kernel_ends_it_with_nobody_alive(box: Host) -> None:
     assert DRIVER.inject(target, arguments, ours).code == 0
     assert said(box, SEND, "127.0.0.1", "5") == "0"
     wait_for(lambda: DRIVER.is_out(target, arguments, ours)[0] is False, 5)
-    assert DRIVER.is_out(target, arguments, ours)[1].endswith("expired, met 5 packets")
+    assert DRIVER.is_out(target, arguments, ours)[1].endswith("not armed any more, met 5 packets")
     assert said(box, SEND, "127.0.0.1", "5") == "5"
     assert DRIVER.inject(target, arguments, ours).code == -1, "not after the lease"
     assert DRIVER.revert(target, arguments, ours).code == 0

@@ -40,6 +40,9 @@ class Scripted:
     def look(self, argv: Sequence[str]) -> Reply:
         return Reply(tuple(argv), 0, self.says[argv[-1]], "")
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        return self.do(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         self.done.append(tuple(argv))
         return Reply(tuple(argv), 0, "", "")

@@ -188,6 +188,9 @@ class _NoManager:
             return Reply(tuple(argv), 0, "", "")
         return Reply(tuple(argv), 1, "", "System has not been booted with systemd as init system (PID 1).")
 
+    def prepare(self, argv: Sequence[str]) -> Reply:
+        return self.look(argv)
+
     def do(self, argv: Sequence[str]) -> Reply:
         return self.look(argv)
 
