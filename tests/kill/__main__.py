@@ -91,14 +91,18 @@ def say(text: str) -> None:
 
 
 def campaign(lab: client.Lab, kills: int, chance: random.Random) -> list[Trial]:
-    """Do the kills, one after another, the victims and methods in turn."""
-    trials = []
-    for number in range(kills):
+    """Do so many kills, one after another, the victims and methods in turn; who is not there (now) is none."""
+    trials: list[Trial] = []
+    while (done := sum(trial.killed for trial in trials)) < kills:
+        number = len(trials)
         trial = one(lab, VICTIMS[number % 3], METHODS[number // 3 % len(METHODS)], chance.uniform(-0.6, 2.6))
         trials.append(trial)
+        if not trial.killed and number - done > kills + len(VICTIMS):
+            raise VipchaosError(f"nobody was there to be killed in {number - done} of {number} runs")
         verdict = "; ".join(trial.problems) or f"equal after {trial.equal_s:.1f} s"
         say(
-            f"... {number + 1} of {kills}: {'+'.join(trial.method)}, kill -9 of the {trial.victim} "
+            f"... {done + trial.killed} of {kills}: {'+'.join(trial.method)}, "
+            f"{'kill -9 of the' if trial.killed else 'no'} {trial.victim} "
             f"{trial.after_s:+.2f} s from the lease, {trial.step}: {verdict}"
         )
     return trials
@@ -109,10 +113,14 @@ def one(lab: client.Lab, victim: str, method: tuple[str, ...], after_s: float) -
     before = _state(lab)
     runs = set(_runs())
     argv = lab.enter_argv(None, [sys.executable, "-m", "cli", "run", "--inventory", *_files(method)])
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=client.environment()) as run:
+    said = home() / "said"
+    with (
+        said.open("wb") as output,
+        subprocess.Popen(argv, stdout=output, stderr=output, env=client.environment()) as run,
+    ):
         path, given_s = _given(runs, run)
         _until(given_s + after_s)
-        pid = _pid(victim, run.pid)
+        pid = _pid(victim, run.pid, lab)
         killed_s = time.monotonic()
         if pid:
             with contextlib.suppress(ProcessLookupError):
@@ -166,7 +174,8 @@ def _given(known: set[Path], run: subprocess.Popen[bytes]) -> tuple[Path, float]
             if gate:
                 return path, gate / 1e9 + 1.05
         time.sleep(0.01)
-    raise VipchaosError("the run never came to its gate")
+    said = (home() / "said").read_text(errors="replace").strip()
+    raise VipchaosError(f"the run never came to its gate within {ARMED_WITHIN_S:g} s: {said}")
 
 
 def _gate_ns(records: list[Record]) -> int:
@@ -177,14 +186,14 @@ def _until(instant_s: float) -> None:
     time.sleep(max(0.0, instant_s - time.monotonic()))
 
 
-def _pid(victim: str, outer: int) -> int:
-    """Return the victim's pid as the host sees it, 0 when there is none (now)."""
+def _pid(victim: str, outer: int, lab: client.Lab) -> int:
+    """Return the victim's pid as the host sees it, 0 when there is none (now). Only what is of this lab is one."""
     if victim == "controller":
         return next((pid for pid in _children(outer) if b"cli\0run" in _command(pid)), 0)
     pids = [
         int(path.name) for path in Path("/proc").glob("[0-9]*") if b"chaos.guard.keeper" in _command(int(path.name))
     ]
-    pids = [pid for pid in pids if b"/run/vipchaos/leases" in _command(pid)]
+    pids = [pid for pid in pids if _namespace(pid) == _namespace(lab.pid)]
     guards = [pid for pid in pids if _parent(pid) in pids]
     found = guards if victim == "guard" else [pid for pid in pids if pid not in guards]
     return found[0] if found else 0
@@ -195,6 +204,13 @@ def _command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def _namespace(pid: int) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _parent(pid: int) -> int:
@@ -248,7 +264,8 @@ def _audit_problems() -> list[str]:
 
 def table(trials: list[Trial], seed: int) -> str:
     """Return the result: kills by victim and step, and how long it took until the lab was as before."""
-    lines = [f"{len(trials)} kills (seed {seed}); the lease is for {LEASE_S:g} s", ""]
+    killed = sum(trial.killed for trial in trials)
+    lines = [f"{killed} kills (seed {seed}); the lease is for {LEASE_S:g} s", ""]
     lines.append(f"{'last step before the kill':<28}" + "".join(f"{victim:>12}" for victim in VICTIMS))
     counts = Counter((trial.step, trial.victim) for trial in trials if trial.killed)
     steps = dict.fromkeys(trial.step for trial in sorted(trials, key=lambda trial: trial.after_s))
@@ -257,7 +274,7 @@ def table(trials: list[Trial], seed: int) -> str:
     equal = sorted(trial.equal_s for trial in trials)
     lines += [
         "",
-        f"not there to be killed: {sum(not trial.killed for trial in trials)}",
+        f"runs beside those, in which the one to be killed was not there: {len(trials) - killed}",
         f"until no lease was out: median {gone[len(gone) // 2]:.1f} s, longest {gone[-1]:.1f} s",
         f"until the lab equalled its state before: median {equal[len(equal) // 2]:.1f} s, longest {equal[-1]:.1f} s",
         f"something left behind, or a gap in the story: {sum(bool(trial.problems) for trial in trials)}",
