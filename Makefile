@@ -14,7 +14,7 @@ demo: setup ## show the failover story on a network of real daemons
 	@$(BIN)/vipchaos demo
 
 test: lint ## run all tests, end-to-end runs on the lab included
-	@tools/as_root $(BIN)/python -m pytest
+	@tools/test
 
 lint: setup ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
