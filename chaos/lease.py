@@ -133,20 +133,32 @@ def _attempt(path: Path, record: Recorder, only: Collection[str]) -> bool:
         lease = read(path)
     except FileNotFoundError:
         return True
-    done = True
+    done, kept, gone = True, True, set()
     for fault in reversed(lease.faults):
         if only and fault.name not in only:
             continue
         if not _revert(lease, fault, record):
             done = False
             continue
-        left = tuple(other for other in read(path).faults if other.name != fault.name)
-        if left:
+        gone.add(fault.name)
+        kept = _keep(path, lease, tuple(other for other in read(path).faults if other.name not in gone))
+    return done and kept
+
+
+def _keep(path: Path, lease: Lease, left: tuple[LeasedFault, ...]) -> bool:
+    """Leave only these faults in the lease at `path`; tell whether that is on the disk.
+
+    Where there is no room for it the others are reverted all the same; to end the lease takes none.
+    """
+    if left:
+        try:
             write(path, replace(lease, faults=left))
-        else:
-            path.unlink()
-            sync_directory(path.parent)
-    return done
+        except OSError:
+            return False
+    else:
+        path.unlink()
+        sync_directory(path.parent)
+    return True
 
 
 def _revert(lease: Lease, fault: LeasedFault, record: Recorder) -> bool:

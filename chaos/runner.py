@@ -98,7 +98,7 @@ class Runner:
             for current, steps in groupby(self._steps, lambda step: step.experiment):
                 self._run_one(_Method(self._experiments[current]), list(steps))
         except _Ended as ended:
-            ending = Ending(ended.outcome, f"{current}: {ended}", ended.code)
+            ending = Ending(ended.outcome, f"{current}: {ended}" if current else str(ended), ended.code)
         except RefusedByGuardError as refused:
             outcome = Outcome.ABORTED if self._injected else Outcome.BLOCKED
             ending = Ending(outcome, f"{current}: {refused.refusal.words}", refused.refusal.reason)

@@ -12,11 +12,18 @@ from pathlib import Path
 
 from chaos import lease as leases
 from chaos.told import told
+from core.errors import VipchaosError
 from core.records import FaultStep
 from store.audit import Audit, AuditError, audit_file
 from store.whole import write_whole
 
 NAME = "stopped"
+
+
+class SwitchError(VipchaosError):
+    """The kill switch reverted what was out, but new faults are not blocked; the message says why."""
+
+    exit_code = 7
 
 
 def reason(directory: Path = leases.DIRECTORY) -> str:
@@ -33,12 +40,26 @@ def reason(directory: Path = leases.DIRECTORY) -> str:
 def stop(why: str, record: leases.Recorder, directory: Path = leases.DIRECTORY, give_up_s: float = 10.0) -> list[str]:
     """Block new faults, then revert everything that is out, all leases at once; return those not proven reverted.
 
-    Harmless when nothing is out, and when called again.
+    Harmless when nothing is out, and when called again. Raises SwitchError when new faults could not be blocked (no
+    room, no permission): what is out is reverted all the same, and only then that is told.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    write_whole(directory.parent / NAME, json.dumps({"reason": why}))
+    refused = _block(why, directory)
+    left = _release(leases.unfinished(directory), record, give_up_s)
+    if refused and (refused := _block(why, directory)):
+        unproven = f"not proven reverted: {', '.join(left)}" if left else "everything that was out is reverted"
+        raise SwitchError(f"{directory.parent / NAME}: new faults are not blocked: {refused}; {unproven}")
+    return left
+
+
+def _block(why: str, directory: Path) -> str:
+    """Block new faults; return why that could not be, or ''."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_whole(directory.parent / NAME, json.dumps({"reason": why}))
+    except OSError as error:
+        return error.strerror or str(error)
     _audit("stopped", {"reason": why})
-    return _release(leases.unfinished(directory), record, give_up_s)
+    return ""
 
 
 def _release(paths: Sequence[Path], record: leases.Recorder, give_up_s: float) -> list[str]:

@@ -36,11 +36,11 @@ from core.errors import VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
-from core.records import Note, Outcome, Record, RunEnded, RunStarted
+from core.records import FaultStep, Note, Outcome, Record, RunEnded, RunStarted
 from core.windows import blocked
 from probe import capture
 from probe.capture import CaptureError
-from store.journal import JournalWriter
+from store.journal import JournalError, JournalWriter
 from store.runs import CONTROLLER, RunDirectory
 
 POLL_S = 0.1
@@ -112,7 +112,14 @@ def run_once(request: Request, stopped: list[str]) -> Judged:
             request.dry_run,
         )
     )
-    ended = _run(inventory, experiments, request, run, plan, journal.append, progress, stopped)
+
+    def record(told: Record) -> None:
+        journal.append(told)
+        if isinstance(told, FaultStep):  # on the disk before the next step: a kill -9 leaves no gap in its story
+            with contextlib.suppress(JournalError):  # kept, and told as the journal is closed
+                journal.sync()
+
+    ended = _run(inventory, experiments, request, run, plan, record, progress, stopped)
     try:
         for fact in read_captures(run):
             journal.append(fact)

@@ -5,6 +5,7 @@ Everything that is not known counts against the fault.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -98,9 +99,13 @@ def _by_others(asked: Lease, out: Sequence[Lease]) -> Refusal | None:
 
 
 def flaps_of(lease: Lease) -> int:
-    """Return how often a lease withdraws its VIP's route: once for each site that it takes."""
-    taken = _taken([lease])
-    return sum(_is_taken(site, taken) for site in lease.sites)
+    """Return how often a lease may withdraw its VIP's route: by each fault that takes a site, one after another.
+
+    And as often as all nodes of a site can be out together. Faults that take a site at one time are counted one by
+    one as well: a budget that is too small is asked for, one that is overdrawn flaps a route.
+    """
+    takes = Counter(name for fault in lease.faults for name in set(fault.takes))
+    return sum(takes[site.name] + min((takes[node] for node in site.nodes), default=0) for site in lease.sites)
 
 
 def unsafe(asked: Lease, out: Sequence[Lease], announcing: Mapping[str, str]) -> Refusal | None:

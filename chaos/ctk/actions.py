@@ -52,7 +52,10 @@ def revert_fault(name: str) -> Dict[str, Any]:  # noqa: UP006
 @activity
 def stop(reason: str) -> str:
     """Kill switch: revert everything that is out on this machine, and block new faults until `vipchaos resume`."""
-    left = switch.stop(reason, lambda _: None)
+    try:
+        left = switch.stop(reason, lambda _: None)
+    except switch.SwitchError as error:
+        raise ActivityError(f"{error} [revert_failed]") from error
     if left:
         raise ActivityError(f"not proven reverted, the guard goes on: {', '.join(left)} [revert_failed]")
     return "nothing is out; new faults are blocked until `vipchaos resume`"

@@ -17,7 +17,7 @@ from chaos.guard.giving import objection, with_prior
 from chaos.guard.injected import Injected
 from chaos.standby import AHEAD_NS, Standby, sleep_until
 from chaos.transport import at
-from core.audit import Entry
+from core.audit import Broken, Entry
 from core.lease import Lease, LeasedFault
 from core.lease_rules import Caps, Given, flaps_of, unsafe
 from core.refusals import Refusal
@@ -83,14 +83,10 @@ class Admission:
         lease, fault = self._fault(name, fault_name)
         known = announcing(lease.sites, answering)
         with self._giving:
-            stopped = switch.reason(self._directory)
-            if stopped:
-                self._refuse(lease, Refusal("kill_switch", f"the kill switch is on: {stopped}"))
-            found = unsafe(lease, self._others(name), known)
-            if found:
-                self._refuse(lease, found)
+            self._check_again(lease, known)
             self._tell(lease, "injecting", {"fault": fault_name, "announcing": known})
         sleep_until(at_ns - AHEAD_NS)
+        self._check_again(lease, known)  # not one after another: whoever asks meanwhile is held against this lease
         # Held, so that a revert at the deadline is before it, and then it is not done, or after it.
         with leases.held(self._path(name)):
             lease, fault = self._fault(name, fault_name)
@@ -98,6 +94,15 @@ class Admission:
             reply = DRIVERS[fault.driver].inject(target, fault.arguments, fault.prior)
             ended_ns = time.monotonic_ns()
             return Injected(target.began_ns or ended_ns, ended_ns, reply.words)
+
+    def _check_again(self, lease: Lease, known: Mapping[str, str]) -> None:
+        """Refuse what is not safe any more beside the leases that are out now."""
+        stopped = switch.reason(self._directory)
+        if stopped:
+            self._refuse(lease, Refusal("kill_switch", f"the kill switch is on: {stopped}"))
+        found = unsafe(lease, self._others(lease.lease), known)
+        if found:
+            self._refuse(lease, found)
 
     def prove(self, name: str, fault_name: str) -> tuple[bool | None, str]:
         """Look whether a fault is out. Raises RefusedError when it is not under a lease any more."""
@@ -145,8 +150,11 @@ class Admission:
 
     def _given(self, asked: Lease) -> list[Given]:
         try:
-            found = [entry for entry in self._audit.read() if isinstance(entry, Entry) and entry.what == "armed"]
-            return [_given(entry) for entry in found]
+            read = self._audit.read()
+            changed = next((item for item in read if isinstance(item, Broken) and not item.torn), None)
+            if changed:
+                raise ValueError(f"line {changed.line} {changed.why}")
+            return [_given(entry) for entry in read if isinstance(entry, Entry) and entry.what == "armed"]
         except (AuditError, KeyError, TypeError, ValueError) as error:
             # What was given before is not known: nothing more is given.
             raise RefusedError(Refusal("no_audit", f"{asked.lease}: the audit cannot be read: {error}")) from error

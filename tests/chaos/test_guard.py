@@ -23,7 +23,7 @@ from core.errors import BlockedError
 from core.inventory import Host
 from core.lease import LeasedSite
 from store.audit import Audit, audit_file
-from tests.chaos.guarding import ANSWERING, asked, gone, guard_pid, guarded, kill, now_ns, out, processes
+from tests.chaos.guarding import ANSWERING, LINKS, asked, gone, guard_pid, guarded, kill, now_ns, out, processes
 from tests.waiting import wait_for
 
 
@@ -100,7 +100,10 @@ def test_refusals_have_reasons_and_touch_nothing(host: Host, directory: Path) ->
 
 
 def test_of_two_runs_that_race_one_wins(host: Host, directory: Path) -> None:
-    with guarded(directory):
+    with guarded(directory) as first:
+        # The guard is there before they begin: else whoever starts it is alone with it.
+        first.arm(asked(host, directory.parent, "before"), 20, ANSWERING)
+        assert first.release("before", lambda _: None, 5, LINKS)
         results: list[str] = []
         start = threading.Barrier(8)
 
@@ -121,6 +124,27 @@ def test_of_two_runs_that_race_one_wins(host: Host, directory: Path) -> None:
         for thread in threads:
             thread.join()
         assert sorted(results) == ["other_run"] * 7 + ["won"]
+
+
+def test_the_guard_itself_holds_what_was_given_before_against_its_caps(host: Host, directory: Path) -> None:
+    """And where that was changed, it is not known: nothing more is given."""
+    caps = directory.parent / "caps.yaml"
+    caps.write_text("faults_a_day: 4\nflaps_an_hour: 2\n")
+    with guarded(directory, caps) as guard:
+
+        def given(name: str, *takes: str) -> None:
+            guard.arm(asked(host, directory.parent, name, takes=takes), 20, ANSWERING)
+            assert guard.release(name, lambda _: None, 5, LINKS)
+
+        given("one", "dc1")
+        with pytest.raises(RefusedByGuardError, match="flap 4 times in an hour, allowed: 2"):
+            given("two", "dc1")
+        given("three")
+        with pytest.raises(RefusedByGuardError, match="6 faults in 24 h, the guard allows 4"):
+            given("four")
+        audit_file().write_text(audit_file().read_text().replace('"what": "armed"', '"what": "aimed"'))
+        with pytest.raises(RefusedByGuardError, match="the audit cannot be read: line 1 was changed"):
+            given("five")
 
 
 def test_a_drain_by_hand_is_seen_at_the_moment_of_injection(host: Host, directory: Path) -> None:

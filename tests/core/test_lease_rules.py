@@ -114,6 +114,13 @@ def test_flaps_are_sites_taken() -> None:
     assert [flaps_of(lease("a", *takes)) for takes in ([], ["ace1"], ["ace1", "ace2"], ["dc1", "dc2"])] == [0, 0, 1, 2]
 
 
+def test_a_route_that_is_withdrawn_again_and_again_flaps_each_time() -> None:
+    one = LeasedFault("a", "bird", Host("r1", "netns", "r1"), {}, {}, ("dc1",))
+    node = replace(one, takes=("ace1",))
+    assert flaps_of(replace(lease("a"), faults=(one,) * 20)) == 20
+    assert flaps_of(replace(lease("a"), faults=(node, node, replace(node, takes=("ace2",))))) == 1
+
+
 names = st.sampled_from(["dc1", "dc2", "ace1", "ace2", "ace3", "ace4"])
 
 

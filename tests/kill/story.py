@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from core.records import FaultPhase, FaultStep, Record
 
 _AFTER = {
-    None: {FaultPhase.PLANNED, FaultPhase.REVERTING},
-    FaultPhase.PLANNED: {FaultPhase.ARMED, FaultPhase.REVERTING},
+    None: {FaultPhase.PLANNED},
+    FaultPhase.PLANNED: {FaultPhase.ARMED, FaultPhase.REVERTING},  # its controller died as the lease was given
     FaultPhase.ARMED: {FaultPhase.INJECTING, FaultPhase.REVERTING},
     FaultPhase.INJECTING: {FaultPhase.INJECTED, FaultPhase.REVERTING},
     FaultPhase.INJECTED: {FaultPhase.PROVEN, FaultPhase.NOT_PROVEN, FaultPhase.REVERTING},

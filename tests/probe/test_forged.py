@@ -157,8 +157,8 @@ def test_merged_segments_are_taken_whole(network: Network, tmp_path: Path) -> No
     places = " ".join(f"{name}_temp_path {tmp_path}/{name};" for name in names)
     (tmp_path / "index.html").write_text("x" * 20_000)
     config.write_text(
-        f"user root; daemon off; pid {tmp_path}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; "
-        f"{places} server {{ listen 7080; keepalive_requests 100000; root {tmp_path}; "
+        f"user root; daemon off; master_process off; pid {tmp_path}/nginx.pid; error_log stderr;\nevents {{}}\n"
+        f"http {{ access_log off; {places} server {{ listen 7080; keepalive_requests 100000; root {tmp_path}; "
         "add_header X-Client $remote_addr; add_header X-Served-By web1; } }\n"
     )
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin")

@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 S = 1_000_000_000
 WEB = {
     "nginx": (
-        "daemon off; pid {dir}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; "
+        "daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; "
         "client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c; uwsgi_temp_path {dir}/d; "
         "scgi_temp_path {dir}/e; server {{ listen 7080; keepalive_requests 100000; add_header X-Served-By web1; "
         'location / {{ return 200 "client=$remote_addr\\n"; }} }} }}\n'

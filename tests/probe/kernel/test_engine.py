@@ -36,7 +36,7 @@ POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 SLOTS = set(range(25))
 TEXT = INVENTORY.replace("period_s: 0.01", "period_s: 0.02")
 NGINX = (
-    "daemon off; pid {dir}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; "
+    "daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; "
     "client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c; uwsgi_temp_path {dir}/d; "
     "scgi_temp_path {dir}/e; server {{ listen 7443 ssl; ssl_certificate {dir}/cert.pem; "
     "ssl_certificate_key {dir}/key.pem; keepalive_requests 1000000; add_header X-Served-By web1; "
