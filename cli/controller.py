@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -32,7 +32,7 @@ from cli.telemetry import FirstAnswers, Telemetry
 from cli.vantages import Vantages
 from cli.verdict import Judged, exit_code, judge_run
 from core.duration import FIRST_ANSWER_S, longest
-from core.errors import VipchaosError
+from core.errors import BlockedError, VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
@@ -51,6 +51,7 @@ class Request:
     """What this run is asked to do; paths are absolute.
 
     `dry_run`: every step, and nothing touched. `plan`: the hash that the plan must have, or ''. `quiet`: no table.
+    `member`: this controller's directory, where guards are asked over the bus; `once`: see `over_bus`.
     """
 
     inventory_file: Path
@@ -64,6 +65,8 @@ class Request:
     plan: str = ""
     junit_file: Path | None = None
     quiet: bool = False
+    member: Path | None = None
+    once: str = ""
 
 
 class Lifeline(threading.Thread):
@@ -181,7 +184,15 @@ def _run(
             plan=plan,
         )
         if not request.dry_run:
-            return Runner(experiments, inventory, surroundings).run()
+            from cli.bus import over_bus
+
+            try:
+                with over_bus(inventory, request.member, run.run, plan, request.once) as ordered:
+                    told = surroundings.stop
+                    surroundings = replace(surroundings, guard=ordered.guard, stop=lambda: told() or ordered.lost())
+                    return Runner(experiments, inventory, surroundings).run()
+            except BlockedError as no_bus:
+                return Ending(Outcome.BLOCKED, str(no_bus), "no_bus")
         ended = Runner(experiments, inventory, dry(surroundings)).run()
         return Ending(Outcome.INCONCLUSIVE, TOUCHED_NOTHING, DRY_RUN) if ended.outcome is Outcome.PASSED else ended
     finally:

@@ -16,6 +16,7 @@ import pytest
 
 from chaos import lease as leases
 from chaos import switch
+from chaos.guard import client as client_module
 from chaos.guard.client import GuardClient, RefusedByGuardError, connect
 from chaos.guard.keeper import SOCKET
 from core.audit import Broken, Entry
@@ -206,6 +207,22 @@ def test_killed_while_the_lease_runs_out_it_reverts_all_the_same(host: Host, dir
             wait_for(lambda: len(processes(directory)) == 2)
         wait_for(lambda: not leases.unfinished(directory), 2)
         assert out(host) == {"left": False, "right": False}
+
+
+def test_who_may_not_start_one_waits_for_it_and_is_told(
+    host: Host, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "READY_WITHIN_S", 0.3)
+    directory.mkdir()
+    with pytest.raises(BlockedError, match="does not answer; nothing was injected"):
+        GuardClient(directory, starts=False).arm(asked(host, directory.parent), 20, ANSWERING)
+    assert processes(directory) == []
+
+
+def test_what_another_guard_reaches_is_not_looked_for_here(host: Host, directory: Path) -> None:
+    with pytest.raises(BlockedError, match=r"box \(guard site1\): reached over the bus only"):
+        GuardClient(directory).arm(asked(replace(host, guard="site1"), directory.parent), 20, ANSWERING)
+    assert processes(directory) == []
 
 
 def test_without_leases_and_callers_it_goes(directory: Path) -> None:
