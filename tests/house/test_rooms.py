@@ -58,7 +58,7 @@ def test_a_room_drags_in_what_it_may(room: str) -> None:
         "h11": {"probe", "cli"},
         "influxdb_client": {"store", "cli"},
         "msgspec": {"store", "cli"},
-        "nats": {"store", "chaos", "cli"},  # its one door is store/bus.py
+        "nats": {"store", "chaos", "cli"},  # its door is store/bus.py
         "click": {"cli"},
         "apscheduler": {"chaos", "cli"},
         "chaoslib": set(),  # imported as an activity is called

@@ -183,3 +183,31 @@ def until(server: Server, condition: Callable[[], bool]) -> None:
     """Wait for something that a server is to show."""
     wait_for(condition, 60)
     assert server.process is not None
+
+
+NATS = """listen: "127.0.0.1:{port}"
+http: "127.0.0.1:{http}"
+server_name: "{name}"
+jetstream {{ store_dir: "{path}", max_file_store: 20GB{domain} }}
+{more}
+"""
+
+
+class Nats(Server):
+    """nats-server with JetStream; `bus` is its address for clients."""
+
+    bus: str = ""
+
+
+@contextlib.contextmanager
+def nats(path: Path, more: str = "", name: str = "hub", domain: str = "") -> Iterator[Nats]:
+    """nats-server; what it has acknowledged is in its files. `more` is added to its configuration."""
+    port, http = free_port(), free_port()
+    config, store = path / f"{name}.conf", path / name
+    domain = f', domain: "{domain}"' if domain else ""
+    config.write_text(NATS.format(port=port, http=http, path=store, more=more, name=name, domain=domain))
+    binary = PLACE.parent / "sbin/nats-server"
+    server = Nats([str(binary), "-c", str(config)], f"http://127.0.0.1:{http}", "/healthz", path / f"{name}.log")
+    server.bus = f"nats://127.0.0.1:{port}"
+    with _running(server):
+        yield server

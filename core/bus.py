@@ -1,0 +1,91 @@
+"""The bus in values: who comes to it, what is kept on it, what comes from it, and what goes wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ConfigError, PrivilegeError, VipchaosError
+
+
+class BusAwayError(VipchaosError):
+    """The bus does not answer; what was sent may or may not have come to it, and may be sent again."""
+
+    exit_code = 5
+
+
+class BusForbiddenError(PrivilegeError):
+    """The server refuses this member of the bus, or what it asked for. Exit code 6."""
+
+
+class BusDiffersError(ConfigError):
+    """A stream, bucket or consumer of the server is not what was asked for. Exit code 4."""
+
+
+class ConflictError(Exception):
+    """Somebody else has written the key meanwhile."""
+
+
+class ConsumerGoneError(Exception):
+    """The server has forgotten a consumer: make it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the bus is and who comes to it. The secret is in a file: an NKey seed, a password, or none (tests).
+
+    `name` is the member's own (an agent's is its vantage's); its answers come to `_INBOX_<name>`.
+    """
+
+    servers: tuple[str, ...]
+    name: str
+    seed_file: Path | None = None
+    user: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream as it is wanted: on disk, oldest messages out when they are `age_s` old or more than `bytes`."""
+
+    name: str
+    subjects: tuple[str, ...]
+    age_s: float
+    bytes: int
+    duplicates_s: float = 120.0
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A key-value bucket as it is wanted; `age_s` 0: values stay."""
+
+    name: str
+    history: int = 1
+    age_s: float = 0.0
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a stream; `seq` is its number there."""
+
+    seq: int
+    subject: str
+    data: bytes
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value of a bucket; `data` None: the key was deleted. `revision` is what a compare-and-set must name."""
+
+    key: str
+    data: bytes | None
+    revision: int
+
+
+def token(name: str) -> str:
+    """Return a name as one token of a subject or a key: dots, which part tokens there, become `=`."""
+    return name.replace(".", "=")
