@@ -12,7 +12,7 @@ import re
 import secrets
 import ssl
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -30,14 +30,13 @@ from core.bus import (
     BusDiffersError,
     BusForbiddenError,
     ConflictError,
-    ConsumerGoneError,
     Entry,
-    Message,
     Stream,
     token,
 )
 from core.errors import ConfigError, VipchaosError
 from store import bus_kept as kept
+from store.bus_kept import Reader
 
 R = TypeVar("R")
 WITHIN_S = 5.0
@@ -64,7 +63,7 @@ class Bus:
         self._js: JetStreamContext = self._client.jetstream(timeout=WITHIN_S)
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
         self._answerers = ThreadPoolExecutor(_ANSWERERS, thread_name_prefix="bus answer")
-        self._kept: set[asyncio.Task[None]] = set()
+        self._kept: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"bus {access.name}", daemon=True)
         self._thread.start()
@@ -193,15 +192,16 @@ class Bus:
             else:
                 task = asyncio.create_task(reply(message))
                 self._kept.add(task)
-                task.add_done_callback(self._kept.discard)
+                task.add_done_callback(self._forget)
 
         async def subscribe() -> None:
             await self._client.subscribe(subject, cb=received)
-            await self._client.flush()
+            for _ in range(2):  # the client's first ping may overtake what it was to follow
+                await self._client.flush()
 
         self._run(subscribe(), subject=subject)
 
-    def consume(self, stream: str, subject: str, from_seq: int, ahead: int = 256) -> Consumer:
+    def consume(self, stream: str, subject: str, from_seq: int, ahead: int = 256) -> Reader:
         """Return a reader of a stream from message `from_seq` on, in the stream's order. Raises BusDiffersError."""
         name = f"{token(self.access.name)}-{secrets.token_hex(6)}"
 
@@ -209,7 +209,7 @@ class Bus:
             await kept.need_reader(self._js, stream, name, subject, max(1, from_seq), ahead)
             return await self._js.pull_subscribe_bind(consumer=name, stream=stream)
 
-        return Consumer(self, self._run(bind()))
+        return Reader(self._run, self._client, self._run(bind()))
 
     # Key and value
 
@@ -267,7 +267,7 @@ class Bus:
             watcher = await (await self._js.key_value(bucket)).watch(keys)
             task = asyncio.create_task(follow(watcher))
             self._kept.add(task)
-            task.add_done_callback(self._kept.discard)
+            task.add_done_callback(self._forget)
 
         self._run(watch())
 
@@ -292,9 +292,16 @@ class Bus:
         except (js_errors.APIError, nats.errors.Error, TimeoutError, OSError) as error:
             raise self._meaning(error, subject) from error
         finally:
-            task.cancel()
+            if not task.done():  # cancelled inside a flush it would end the connection; each call has an end of its own
+                self._kept.add(task)
+                task.add_done_callback(self._forget)
             refusal.cancel()
             self._waiting[subject].discard(refusal)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._kept.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody waits for it any more
 
     def _meaning(self, error: Exception, subject: str) -> VipchaosError:
         where = f" ({subject})" if subject else ""
@@ -329,39 +336,6 @@ class Bus:
     async def _on_reconnected(self) -> None:
         self.refused = ""
         self._told("the bus is back")
-
-
-class Consumer:
-    """Reads a stream in order. The server forgets it when it is not asked for a minute, or restarts."""
-
-    def __init__(self, bus: Bus, subscription: JetStreamContext.PullSubscription) -> None:
-        self._bus = bus
-        self._subscription = subscription
-
-    def fetch(self, count: int, within_s: float) -> list[Message]:
-        """Return up to `count` messages, none when there are none within `within_s`. Raises ConsumerGoneError."""
-
-        async def fetch() -> list[Message]:
-            try:
-                found = await self._subscription.fetch(count, timeout=within_s)
-            except nats.errors.TimeoutError:
-                try:
-                    await self._subscription.consumer_info()
-                except js_errors.NotFoundError as error:
-                    raise ConsumerGoneError from error
-                return []
-            return [Message(one.metadata.sequence.stream, one.subject, bytes(one.data), one.reply) for one in found]
-
-        return self._bus._run(fetch(), within_s + WITHIN_S)  # noqa: SLF001  one door
-
-    def ack(self, messages: Sequence[Message]) -> None:
-        """Tell the server that these need not be given again."""
-
-        async def ack() -> None:
-            for message in messages:
-                await self._bus._client.publish(message.reply, b"+ACK")  # noqa: SLF001  one door
-
-        self._bus._run(ack())  # noqa: SLF001  one door
 
 
 async def _end_all() -> None:

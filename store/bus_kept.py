@@ -5,15 +5,22 @@ An older server takes options that it does not know, and drops them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import nats
+from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
-from core.bus import Bucket, BusDiffersError, Stream
+from core.bus import Bucket, BusDiffersError, ConsumerGoneError, Message, Stream
+
+Run = Callable[..., Any]
+"""(coroutine, seconds) -> what it returns: `store.bus.Bus` runs it."""
 
 FORGOTTEN_S = 60.0
 ACK_WITHIN_S = 600.0
+FETCH_SPARE_S = 5.0
 
 
 async def need_stream(js: JetStreamContext, wanted: Stream) -> None:
@@ -74,6 +81,45 @@ async def need_reader(js: JetStreamContext, stream: str, name: str, subject: str
     found = (await js.add_consumer(stream, config)).config
     names = ("name", "deliver_policy", "opt_start_seq", "ack_policy", "ack_wait", "max_ack_pending", "filter_subject")
     _compare(f"reader {name}", config, found, (*names, "inactive_threshold"))
+
+
+class Reader:
+    """Reads a stream in order. The server forgets it when it is not asked for a minute."""
+
+    def __init__(self, run: Run, client: Client, subscription: JetStreamContext.PullSubscription) -> None:
+        self._run = run
+        self._client = client
+        self._subscription = subscription
+
+    def fetch(self, count: int, within_s: float) -> list[Message]:
+        """Return up to `count` messages, none when there are none within `within_s`. Raises ConsumerGoneError."""
+
+        async def fetch() -> list[Message]:
+            try:
+                found = await self._subscription.fetch(count, timeout=within_s)
+            except nats.errors.TimeoutError:
+                try:
+                    await self._subscription.consumer_info()
+                except js_errors.NotFoundError as error:
+                    raise ConsumerGoneError from error
+                return []
+            return [Message(one.metadata.sequence.stream, one.subject, bytes(one.data), one.reply) for one in found]
+
+        found: list[Message] = self._run(fetch(), within_s + FETCH_SPARE_S)
+        return found
+
+    def ack(self, messages: Sequence[Message]) -> None:
+        """Tell the server that these need not be given again."""
+
+        async def ack() -> None:
+            for message in messages:
+                await self._client.publish(message.reply, b"+ACK")
+
+        self._run(ack(), FETCH_SPARE_S)
+
+    def close(self) -> None:
+        """Have no more of it."""
+        self._run(self._subscription.unsubscribe(), FETCH_SPARE_S)
 
 
 def _compare(what: str, wanted: object, found: object, names: Sequence[str]) -> None:
