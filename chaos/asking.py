@@ -32,6 +32,7 @@ def lease_for(experiment: Experiment, inventory: Inventory, run: str, run_direct
         together=experiment.together,
         who=_who(),
         plan=plan,
+        contact_s=experiment.contact_s or 0.0,
     )
 
 

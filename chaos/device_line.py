@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.credentials import read_private
 from chaos.reply import Reply
 from chaos.ssh import NO_QUESTIONS, options, why
 from core.errors import ConfigError
 from core.inventory import Host
+from store.private import read_private
 
 TALK_TIMEOUT_S = 20.0
 """For a whole conversation, login included: such devices are slow to let one in."""
@@ -181,7 +181,7 @@ def _client(host: Host) -> tuple[list[str], dict[str, str]]:
     environment = dict(os.environ)
     how: Sequence[str] = NO_QUESTIONS
     if host.password_file:
-        read_private(host.password_file)
+        read_private(Path(host.password_file))
         # By a program of ours that ssh asks: the password is in no argument, and no terminal is needed.
         environment |= {
             "SSH_ASKPASS": str(ASKPASS),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from chaos import lease as leases
 from chaos.drivers import DRIVERS
 from chaos.guard.announcing import announcing
-from chaos.guard.client import CAPS_FILE, RefusedByGuardError
+from chaos.guard.client import CAPS_FILE, RefusedByGuardError, check_here
 from chaos.guard.giving import objection, with_prior
 from chaos.guard.injected import Injected
 from chaos.runner import Surroundings
@@ -50,6 +50,7 @@ class DryGuard:
 
         What was given before and what is out are the real guard's to know.
         """
+        check_here(asked)
         now_ns = time.monotonic_ns()
         asked = replace(asked, deadline_ns=now_ns + round(lease_s * 1e9), boot=leases.boot_id())
         found = objection(asked, [], self._caps, [], announcing(asked.sites, answering))

@@ -66,7 +66,7 @@ def from_body(body: dict[str, Any]) -> Lease:
         )
         for site in body.pop("sites")
     )
-    return Lease(faults=faults, sites=sites, **body)
+    return Lease(faults=faults, sites=sites, **(body | {"beside": tuple(body.get("beside", ()))}))
 
 
 def holder(pid: int) -> str:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -25,6 +25,7 @@ from chaos.dry import DRY_RUN, TOUCHED_NOTHING, dry
 from chaos.planned import check_plan
 from chaos.runner import Ending, Runner, Surroundings
 from chaos.wall import wall_now
+from cli.bus import over_bus
 from cli.captures import read_captures
 from cli.output import check_writable, colored, write_whole
 from cli.progress import Progress
@@ -32,7 +33,7 @@ from cli.telemetry import FirstAnswers, Telemetry
 from cli.vantages import Vantages
 from cli.verdict import Judged, exit_code, judge_run
 from core.duration import FIRST_ANSWER_S, longest
-from core.errors import VipchaosError
+from core.errors import BlockedError, VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
@@ -51,6 +52,7 @@ class Request:
     """What this run is asked to do; paths are absolute.
 
     `dry_run`: every step, and nothing touched. `plan`: the hash that the plan must have, or ''. `quiet`: no table.
+    `member`: this controller's directory, where guards are asked over the bus.
     """
 
     inventory_file: Path
@@ -64,6 +66,7 @@ class Request:
     plan: str = ""
     junit_file: Path | None = None
     quiet: bool = False
+    member: Path | None = None
 
 
 class Lifeline(threading.Thread):
@@ -174,7 +177,11 @@ def _run(
             plan=plan,
         )
         if not request.dry_run:
-            return Runner(experiments, inventory, surroundings).run()
+            try:
+                with over_bus(inventory, request.member, run.run, plan) as guard:
+                    return Runner(experiments, inventory, replace(surroundings, guard=guard)).run()
+            except BlockedError as no_bus:
+                return Ending(Outcome.BLOCKED, str(no_bus), "no_bus")
         ended = Runner(experiments, inventory, dry(surroundings)).run()
         return Ending(Outcome.INCONCLUSIVE, TOUCHED_NOTHING, DRY_RUN) if ended.outcome is Outcome.PASSED else ended
     finally:

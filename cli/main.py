@@ -23,6 +23,8 @@ COMMANDS = {
     "stop": ("cli.leases", "Kill switch: revert everything, block new faults."),
     "resume": ("cli.leases", "Allow new faults again."),
     "guard": ("cli.guard", "Hold the leases of this machine as a service."),
+    "orders": ("cli.orders", "Take signed orders for this machine's guard, from the bus."),
+    "enrol": ("cli.enrol", "Make the keys and the server's configuration of a bus."),
     "audit": ("cli.audit", "List who asked for which fault; verify that the list is whole."),
     "watch": ("cli.watch", "Watch a run on the whole terminal, live or replayed."),
     "runs": ("cli.runs", "List the runs."),

@@ -20,6 +20,11 @@ from core.errors import CallError
 @click.option("--dry-run", is_flag=True, help="Go through every step and touch nothing.")
 @click.option("--keep-captures", is_flag=True, help="Keep the packet captures in the run's directory.")
 @click.option("--color/--no-color", default=None, help="Colour on or off; without it, on a terminal only.")
+@click.option(
+    "--member",
+    type=click.Path(path_type=Path),
+    help="This controller's directory of `vipchaos enrol`: guards elsewhere are asked over the bus.",
+)
 @click.option("--name", default="run", help="What the directory of the run is called after.")
 @click.option("--lifeline", is_flag=True, help="Revert and end when standard input ends; for `vipchaos serve`.")
 @click.argument("experiments", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -33,6 +38,7 @@ def run(
     dry_run: bool,
     keep_captures: bool,
     color: bool | None,
+    member: Path | None,
     name: str,
     lifeline: bool,
     experiments: tuple[Path, ...],
@@ -73,5 +79,6 @@ def run(
         dry_run=dry_run,
         plan=plan_hash,
         junit_file=junit_file,
+        member=member,
     )
     sys.exit(run_trials(request, trials) if trials > 1 else control(request))

@@ -71,7 +71,7 @@ class Experiment:
     experiment of the same list whose faults are still out and are reverted now (a failback as an event of its own).
     `lease_s` bounds how long the faults may stay, whatever happens to the controller. Where a later experiment of the
     list reverts this one, the faults stay out at its end. `together` says that they may be out while those of another
-    run at the same VIP are.
+    run at the same VIP are. `contact_s`: a guard over the bus that hears nothing for so long reverts them.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Experiment:
     source: str
     together: bool = False
     slower_limit_s: float | None = None
+    contact_s: float | None = None
 
     @property
     def method_s(self) -> float:

@@ -42,6 +42,7 @@ def read_experiment(
     faults = () if reader.has("reverts") else read_faults(reader, inventory, drivers, hold_s)
     settle_s = reader.number("settle_s", *EXPERIMENT["settle_s"].range)
     lease_s = _lease(reader, faults, hold_s)
+    contact_s = _contact(reader, lease_s)
     together = reader.flag("together") if reader.has("together") else False
     expectations = _expectations(reader, inventory)
     abort = _abort(reader, inventory)
@@ -67,6 +68,7 @@ def read_experiment(
         problems.source,
         bool(together),
         slower_limit_s,
+        contact_s,
     )
     if drivers is not None:
         _check_lease_lasts(reader, found, earlier)
@@ -105,6 +107,19 @@ def _lease(reader: Reader, faults: Sequence[Fault], hold_s: float | None) -> flo
             f"at least {'at_s + ' if last_s else ''}hold_s + {LEASE_MARGIN_S}",
         )
     return lease_s
+
+
+def _contact(reader: Reader, lease_s: float | None) -> float | None:
+    if not reader.has("contact_s"):
+        return None
+    if reader.has("reverts"):
+        reader.problem(reader.line_of("contact_s"), "contact_s", "has no meaning here", "that of the one reverted")
+        return None
+    contact_s = reader.number("contact_s", *EXPERIMENT["contact_s"].range)
+    if contact_s is not None and lease_s is not None and contact_s >= lease_s:
+        words = f"is {contact_s:g}, and the lease is over after {lease_s:g}"
+        reader.problem(reader.line_of("contact_s"), "contact_s", words, "less than lease_s")
+    return contact_s
 
 
 def _steady(reader: Reader, inventory: Inventory) -> SteadyState | None:

@@ -117,7 +117,8 @@ class Host:
     """How a machine is reached: `transport` and `target`, and what some transports need besides; '' and 0: not said.
 
     local: this machine. netns: `target` is a namespace of it. ssh: `target` runs programs. cli: `target` has a command
-    line, reached by ssh too. https: `target` has a REST interface. The files are paths on this machine.
+    line, reached by ssh too. https: `target` has a REST interface. The files are paths on this machine. `guard`: the
+    machine that all this is said of is that of this guard, which is asked over the bus; '': this one.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Host:
     credentials_file: str = ""
     credentials_env: str = ""
     ca_file: str = ""
+    guard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.inventory import Host
 
@@ -42,6 +42,8 @@ class Lease:
     `holder` is the process that asked for it, as PID:START (start time in clock ticks, proc(5)): when it has gone the
     faults go at once. Empty: they stay until the deadline. `survivors`: so many sites must go on announcing `vip`;
     `together`: another run's faults may be out at the same time. `who` asked, in words, and by which `plan`.
+    `contact_s`: over the bus, the faults go when nothing was heard of the run for so long; 0: at the deadline.
+    `beside`: what faults of the same experiment take that other guards hold.
     """
 
     lease: str
@@ -58,3 +60,23 @@ class Lease:
     together: bool = False
     who: str = ""
     plan: str = ""
+    contact_s: float = 0.0
+    beside: tuple[str, ...] = ()
+
+
+def by_guard(lease: Lease) -> dict[str, Lease]:
+    """Return the part of a lease that each guard is to hold, by the guard's name.
+
+    Each part knows what the others take (`beside`). A site that is looked at from another guard's host counts there
+    by its answers alone, and by its look at the guard that has it.
+    """
+    parts = {}
+    for guard in dict.fromkeys(fault.host.guard for fault in lease.faults):
+        own = tuple(fault for fault in lease.faults if fault.host.guard == guard)
+        others = {name for fault in lease.faults if fault not in own for name in fault.takes}
+        sites = tuple(
+            site if site.host is not None and site.host.guard == guard else LeasedSite(site.name, site.nodes)
+            for site in lease.sites
+        )
+        parts[guard] = replace(lease, faults=own, sites=sites, beside=(*lease.beside, *sorted(others)))
+    return parts

@@ -126,7 +126,9 @@ def unsafe(asked: Lease, out: Sequence[Lease], announcing: Mapping[str, str]) ->
 
 
 def _taken(leases: Iterable[Lease]) -> frozenset[str]:
-    return frozenset(name for lease in leases for fault in lease.faults for name in fault.takes)
+    return frozenset(
+        name for lease in leases for takes in (lease.beside, *(fault.takes for fault in lease.faults)) for name in takes
+    )
 
 
 def _is_taken(site: LeasedSite, taken: frozenset[str]) -> bool:

@@ -22,6 +22,7 @@ from core.game_days import GameDay
 from core.inventory import Inventory
 from core.inventory_reader import read_inventory
 from core.lease_rules import Caps
+from core.member_reader import Membership, read_member
 from core.rails import Rails
 from core.yaml_nodes import LARGEST_BYTES, Mapping, Problems, parse
 
@@ -68,6 +69,11 @@ def parse_caps(text: str, source: str) -> Caps:
 def caps(path: Path) -> Caps:
     """Return the caps in the guard's file; the default ones where there is no such file. Raises ConfigError."""
     return load_caps(path) if path.exists() else Caps()
+
+
+def load_member(path: Path) -> Membership:
+    """Return what a member of the bus is told by its file. Raises ConfigError."""
+    return _parsed(read_text(path), str(path), read_member)
 
 
 def _parsed(text: str, source: str, read: Callable[[Mapping, Problems], T | None]) -> T:

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.enrolment import Role
 from core.experiment import Sessions
 from core.game_days import Every
 from core.inventory import Mode
@@ -144,6 +145,7 @@ HOST = {
     "credentials_file": Key(Kind.FILE, "a private file with user and password", optional=True, with_=_BY_HTTPS),
     "credentials_env": Key(Kind.NAME, "the variable that has them", optional=True, with_=_BY_HTTPS),
     "ca_file": Key(Kind.FILE, "the authorities that are trusted", optional=True, with_=_BY_HTTPS),
+    "guard": Key(Kind.NAME, "the guard that reaches it, over the bus; without it, this machine does", optional=True),
 }
 _WEEKDAYS = Key(Kind.NAMES, "mon, tue ...; without it, every day", 1, choices=WEEKDAYS, optional=True)
 _OPENS = Key(Kind.TIME, "when it opens, such as 22:00")
@@ -214,6 +216,14 @@ EXPERIMENT = {
     "reverts": Key(Kind.NAME, "earlier experiment whose faults are reverted, instead of faults", optional=True),
     "hold_s": Key(Kind.NUMBER, "how long the faults stay after the last was injected", 1, LONGEST_S),
     "lease_s": Key(Kind.NUMBER, "when the faults are reverted whoever has died", 1, LONGEST_S, without="reverts"),
+    "contact_s": Key(
+        Kind.NUMBER,
+        "over the bus: the faults are reverted when the guard has heard nothing for so long; without it, at lease_s",
+        2,
+        LONGEST_S,
+        optional=True,
+        without="reverts",
+    ),
     "settle_s": Key(Kind.NUMBER, "how long the steady state must hold afterwards", 1, LONGEST_S),
     "together": Key(Kind.FLAG, "its faults may be out while another run's are; without it, false", optional=True),
     "expectations": Key(Kind.SECTIONS, "what each vantage must see", keys=EXPECTATION),
@@ -260,3 +270,12 @@ CAPS = {
     "allowed_targets": Key(Kind.NAMES, "hosts; without it, those of the inventory", low=1, optional=True),
 }
 """What a guard allows, in a file of its own."""
+
+MEMBER = {
+    "role": Key(Kind.ONE_OF, "what it is on the bus", choices=tuple(Role)),
+    "name": Key(Kind.NAME, "its name there"),
+    "urls": Key(Kind.WORDS, "where the servers of the bus are"),
+    "ca_file": Key(Kind.FILE, "the authorities that are trusted", optional=True),
+    "trusted": Key(Kind.TEXTS, "of a guard: the controllers whose orders it takes, and their keys", optional=True),
+}
+"""Of the file that `vipchaos enrol` writes for each member of the bus."""

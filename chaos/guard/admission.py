@@ -20,6 +20,7 @@ from chaos.transport import at
 from core.audit import Entry
 from core.lease import Lease, LeasedFault
 from core.lease_rules import Caps, Given, flaps_of, unsafe
+from core.records import FaultStep
 from core.refusals import Refusal
 from store.audit import Audit, AuditError
 
@@ -110,6 +111,11 @@ class Admission:
         found = unsafe(lease, self._others(name), announcing(lease.sites, answering))
         if found:
             raise RefusedError(found)
+
+    def release(self, name: str, give_up_s: float, faults: Collection[str]) -> tuple[bool, list[FaultStep]]:
+        """Revert a lease now, or these faults of it; return whether they are proven reverted, and the steps."""
+        steps: list[FaultStep] = []
+        return leases.release(self._path(name), steps.append, give_up_s, faults), steps
 
     def _lease(self, name: str) -> Lease:
         try:

@@ -79,22 +79,23 @@ class GuardClient:
 
     def arm(self, asked: Lease, lease_s: float, answering: Collection[str]) -> Lease:
         """Return the lease that the guard gives."""
+        check_here(asked)
         ask = {"do": "arm", "lease": asdict(asked), "lease_s": lease_s, "answering": list(answering)}
-        return leases.from_body(dict(self._ask(ask)))
+        return leases.from_body(dict(self.ask(ask)))
 
     def inject(self, lease: str, fault: str, at_ns: int, answering: Collection[str]) -> Injected:
         """Have a fault of a lease injected at `at_ns` of the monotonic clock."""
         ask = {"do": "inject", "lease": lease, "fault": fault, "at_ns": at_ns, "answering": list(answering)}
-        return Injected(**self._ask(ask))
+        return Injected(**self.ask(ask))
 
     def prove(self, lease: str, fault: str) -> tuple[bool | None, str]:
         """Return whether a fault is seen to be out, and what was seen."""
-        out, seen = self._ask({"do": "prove", "lease": lease, "fault": fault})
+        out, seen = self.ask({"do": "prove", "lease": lease, "fault": fault})
         return out, seen
 
     def standing(self, lease: str, answering: Collection[str]) -> None:
         """Return when enough sites still announce beside a lease's faults."""
-        self._ask({"do": "standing", "lease": lease, "answering": list(answering)})
+        self.ask({"do": "standing", "lease": lease, "answering": list(answering)})
 
     def release(self, lease: str, record: leases.Recorder, give_up_s: float, faults: Collection[str]) -> bool:
         """See `chaos.lease.release`, which needs no guard."""
@@ -106,7 +107,8 @@ class GuardClient:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, ask: Mapping[str, object]) -> Any:  # noqa: ANN401  JSON
+    def ask(self, ask: Mapping[str, object]) -> Any:  # noqa: ANN401  JSON
+        """Return what the guard answers to one ask in the words of its door (`chaos.guard.door`)."""
         line = json.dumps(ask).encode() + b"\n"
         for _ in range(TRIES):
             try:
@@ -124,6 +126,13 @@ class GuardClient:
         if self._connection is None:
             self._connection = connect(self._directory, self._caps_file)
         return self._connection
+
+
+def check_here(asked: Lease) -> None:
+    """Raise BlockedError for a fault whose host another machine's guard reaches: by what name would be chance here."""
+    far = sorted({f"{fault.host.name} (guard {fault.host.guard})" for fault in asked.faults if fault.host.guard})
+    if far:
+        raise BlockedError(f"{', '.join(far)}: reached over the bus only; name this controller's directory (--member)")
 
 
 def until_proven(guard: Guarding, lease: str, fault: str, within_s: float) -> tuple[bool, str]:

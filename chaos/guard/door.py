@@ -1,7 +1,7 @@
 """The guard's socket: one JSON object on a line asks, one answers. Whoever may open the socket may ask.
 
-Asks are {"do": "hello" | "arm" | "inject" | "prove" | "standing", ...}; answers hold "ok", "refused" (a reason and
-words) or "error" (the ask was none). Every value is checked here.
+Asks are {"do": "hello" | "arm" | "inject" | "prove" | "standing" | "release", ...}; answers hold "ok", "refused" (a
+reason and words) or "error" (the ask was none). Every value is checked here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from chaos.guard.admission import Admission, RefusedError
 LONGEST_BYTES = 1 << 20
 MOST_CALLERS = 64
 IDLE_CALLER_S = 3600.0
+LONGEST_RELEASE_S = 30.0
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -52,6 +53,7 @@ class Door:
             "inject": self._inject,
             "prove": self._prove,
             "standing": self._standing,
+            "release": self._release,
         }
 
     @property
@@ -102,8 +104,9 @@ class Door:
 
     def _arm(self, ask: dict[str, Any], holder: str) -> object:
         asked = replace(leases.from_body(ask["lease"]), holder=holder)
-        if "/" in asked.lease or asked.lease.startswith(".") or not asked.faults:
-            raise ValueError(f"lease {asked.lease!r} has no proper name, or no fault")
+        if not asked.faults:
+            raise ValueError(f"lease {asked.lease!r} has no fault")
+        _check_name(asked.lease)
         return asdict(self._admission.arm(asked, float(ask["lease_s"]), [str(name) for name in ask["answering"]]))
 
     def _inject(self, ask: dict[str, Any], _holder: str) -> object:
@@ -116,3 +119,14 @@ class Door:
     def _standing(self, ask: dict[str, Any], _holder: str) -> object:
         self._admission.standing(str(ask["lease"]), [str(name) for name in ask["answering"]])
         return True
+
+    def _release(self, ask: dict[str, Any], _holder: str) -> object:
+        lease, give_up_s = _check_name(str(ask["lease"])), min(float(ask["give_up_s"]), LONGEST_RELEASE_S)
+        done, steps = self._admission.release(lease, give_up_s, [str(name) for name in ask["faults"]])
+        return {"done": done, "steps": [asdict(step) for step in steps]}
+
+
+def _check_name(lease: str) -> str:
+    if "/" in lease or lease.startswith(".") or not lease:
+        raise ValueError(f"lease {lease!r} has no proper name")
+    return lease
