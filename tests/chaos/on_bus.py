@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import threading
@@ -13,12 +14,14 @@ from pathlib import Path
 from chaos.guard.bus_door import LOOK_EVERY_S, BusDoor
 from chaos.guard.far import FarGuard, Signer
 from cli.bus import ORDERS_SEED, access, membership
+from core.bus import Access
 from core.enrolment import Role, order_subject
 from core.inventory import Host
 from store.audit import Audit, audit_file
 from store.bus import Bus as Connection
 from store.keys import SIGNS, SigningKey, verify
 from tests.store.servers import Nats, nats
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,13 +37,22 @@ class Bus:
     def place(self, role: Role, name: str) -> Path:
         return self.directory / f"{role}s" / name
 
+    def access(self, role: Role, name: str) -> Access:
+        place = self.place(role, name)
+        return replace(access(membership(place, role), place), servers=(self.server.bus,))
+
     def member(self, role: Role, name: str) -> Connection:
         """A connection as this member, closed with the bus."""
-        place = self.place(role, name)
-        found = Connection(replace(access(membership(place, role), place), servers=(self.server.bus,)))
-        found.wait()
+        found = Connection(self.access(role, name))
         self.open.append(found)
+        found.wait()
         return found
+
+    def reload(self) -> None:
+        """Have the server read its configuration anew."""
+        assert self.server.process is not None
+        self.server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "Reloaded" in self.server.log.read_text())
 
     def signer(self, run: str = "run", plan: str = "", controller: str = "main") -> Signer:
         key = SigningKey(self.place(Role.CONTROLLER, controller) / ORDERS_SEED, SIGNS)
