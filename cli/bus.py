@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaos.guard.client import GuardClient, Guarding
+from chaos.guard.far import FarGuard, Signer
+from chaos.guard.several import Guards, names
+from chaos.leading import Leadership, claim
 from core.bus import Access, BusAwayError, BusForbiddenError
 from core.enrolment import Role, called
 from core.errors import BlockedError, CallError
@@ -14,6 +18,8 @@ from core.inventory import Inventory
 from core.lease import Lease
 from core.loader import load_member
 from core.member_reader import Membership
+from store.bus import Bus
+from store.keys import SIGNS, SigningKey
 from store.private import read_private
 
 MEMBER = "member.yaml"
@@ -37,26 +43,49 @@ def access(member: Membership, directory: Path) -> Access:
     return Access(member.urls, called(member.role, member.name), seed, ca_file=ca_file)
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """How a run asks its guards, and why it must end although nothing is wrong with it ('': it need not)."""
+
+    guard: Callable[[], Guarding] = GuardClient
+    lost: Callable[[], str] = lambda: ""
+
+
 @contextlib.contextmanager
-def over_bus(inventory: Inventory, directory: Path | None, run: str, plan: str) -> Iterator[Callable[[], Guarding]]:
-    """Yield what makes a run's connection to its guards: this machine's, where the inventory names no others.
+def over_bus(inventory: Inventory, directory: Path | None, run: str, plan: str, once: str = "") -> Iterator[Ordered]:
+    """Yield how a run asks its guards: this machine's, where the inventory names no others.
 
-    Raises BlockedError when the bus cannot be reached, or others are named and the controller has no `directory`.
+    Otherwise this controller leads meanwhile, and ends at the guards what is left of the run afterwards. `once`: refuse
+    what any controller has begun by this name. Raises BlockedError when another leads, when the bus cannot be reached,
+    or when the controller has no `directory`.
     """
-    from chaos.guard.several import Guards, names
-
     far = names(inventory)
     if not far:
-        yield GuardClient
+        yield Ordered()
         return
     if directory is None:
-        raise BlockedError(
-            f"guards {', '.join(far)} are reached over the bus: name this controller's directory (--member)"
-        )
-    from chaos.guard.far import FarGuard, Signer
-    from store.bus import Bus
-    from store.keys import SIGNS, SigningKey
+        words = "are reached over the bus: name this controller's directory (--member)"
+        raise BlockedError(f"guards {', '.join(far)} {words}")
+    with controlling(directory) as (bus, name, signer):
+        leadership = Leadership(bus, name, signer)
+        leadership.take(run, tuple(far))
+        try:
+            if once:
+                claim(bus, once, name)
+            signed = replace(signer(run, leadership.term), plan=plan)
+            guards = {guard: FarGuard(guard, bus, signed) for guard in far}
+            given: dict[str, dict[str, Lease]] = {}
+            yield Ordered(lambda: Guards(GuardClient, guards, given), lambda: leadership.lost)
+            with contextlib.suppress(BlockedError):  # who leads next sees to what cannot be ended now
+                if not any(guard.abandon()[1] for guard in guards.values()):
+                    leadership.done()
+        finally:
+            leadership.resign()
 
+
+@contextlib.contextmanager
+def controlling(directory: Path) -> Iterator[tuple[Bus, str, Callable[[str, Callable[[], int]], Signer]]]:
+    """Yield a controller's connection, its name, and what signs a run's orders. Raises BlockedError without a bus."""
     member = membership(directory, Role.CONTROLLER)
     key = SigningKey(directory / ORDERS_SEED, SIGNS)
     with Bus(access(member, directory)) as bus:
@@ -64,7 +93,4 @@ def over_bus(inventory: Inventory, directory: Path | None, run: str, plan: str) 
             bus.wait()
         except (BusAwayError, BusForbiddenError) as error:
             raise BlockedError(str(error)) from error
-        signer = Signer(key.public, key.sign, run, plan)
-        guards: dict[str, Guarding] = {name: FarGuard(name, bus, signer) for name in far}
-        given: dict[str, dict[str, Lease]] = {}
-        yield lambda: Guards(GuardClient, guards, given)
+        yield bus, member.name, lambda run, term: Signer(key.public, key.sign, run, "", term)

@@ -25,7 +25,6 @@ from chaos.dry import DRY_RUN, TOUCHED_NOTHING, dry
 from chaos.planned import check_plan
 from chaos.runner import Ending, Runner, Surroundings
 from chaos.wall import wall_now
-from cli.bus import over_bus
 from cli.captures import read_captures
 from cli.output import check_writable, colored, write_whole
 from cli.progress import Progress
@@ -52,7 +51,7 @@ class Request:
     """What this run is asked to do; paths are absolute.
 
     `dry_run`: every step, and nothing touched. `plan`: the hash that the plan must have, or ''. `quiet`: no table.
-    `member`: this controller's directory, where guards are asked over the bus.
+    `member`: this controller's directory, where guards are asked over the bus; `once`: see `over_bus`.
     """
 
     inventory_file: Path
@@ -67,6 +66,7 @@ class Request:
     junit_file: Path | None = None
     quiet: bool = False
     member: Path | None = None
+    once: str = ""
 
 
 class Lifeline(threading.Thread):
@@ -177,9 +177,13 @@ def _run(
             plan=plan,
         )
         if not request.dry_run:
+            from cli.bus import over_bus
+
             try:
-                with over_bus(inventory, request.member, run.run, plan) as guard:
-                    return Runner(experiments, inventory, replace(surroundings, guard=guard)).run()
+                with over_bus(inventory, request.member, run.run, plan, request.once) as ordered:
+                    told = surroundings.stop
+                    surroundings = replace(surroundings, guard=ordered.guard, stop=lambda: told() or ordered.lost())
+                    return Runner(experiments, inventory, surroundings).run()
             except BlockedError as no_bus:
                 return Ending(Outcome.BLOCKED, str(no_bus), "no_bus")
         ended = Runner(experiments, inventory, dry(surroundings)).run()

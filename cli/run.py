@@ -25,6 +25,7 @@ from core.errors import CallError
     type=click.Path(path_type=Path),
     help="This controller's directory of `vipchaos enrol`: guards elsewhere are asked over the bus.",
 )
+@click.option("--once", default="", metavar="KEY", help="With --member: refuse what any controller began by this key.")
 @click.option("--name", default="run", help="What the directory of the run is called after.")
 @click.option("--lifeline", is_flag=True, help="Revert and end when standard input ends; for `vipchaos serve`.")
 @click.argument("experiments", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -39,6 +40,7 @@ def run(
     keep_captures: bool,
     color: bool | None,
     member: Path | None,
+    once: str,
     name: str,
     lifeline: bool,
     experiments: tuple[Path, ...],
@@ -80,5 +82,6 @@ def run(
         plan=plan_hash,
         junit_file=junit_file,
         member=member,
+        once=once,
     )
     sys.exit(run_trials(request, trials) if trials > 1 else control(request))

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,8 +23,13 @@ INTERRUPTED = 130
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print each row of the ledger as a line of JSON.")
+@click.option(
+    "--member",
+    type=click.Path(path_type=Path),
+    help="This controller's directory of `vipchaos enrol`: one of several controllers, of which one runs.",
+)
 @click.argument("game_days", type=click.Path(path_type=Path))
-def serve(game_days: Path, as_json: bool) -> None:
+def serve(game_days: Path, as_json: bool, member: Path | None) -> None:
     """Run the game days of the file GAME_DAYS by `vipchaos run` when they are planned, one at a time.
 
     Each row of the ledger is printed; `vipchaos schedule --history` shows them again. SIGTERM and Ctrl-C end it in
@@ -45,17 +51,18 @@ def serve(game_days: Path, as_json: bool) -> None:
     for game_day in loaded:
         if not game_day.enabled:
             click.echo(f"{game_day.name} is not enabled", err=True)
-    sys.exit(asyncio.run(_serve(loaded, tell)))
+    sys.exit(asyncio.run(_serve(loaded, tell, member)))
 
 
-async def _serve(game_days: tuple[GameDay, ...], tell: Callable[[Row], None]) -> int:
+async def _serve(game_days: tuple[GameDay, ...], tell: Callable[[Row], None], member: Path | None) -> int:
     from chaos.serve import Service, World
+    from cli.standing_by import looking_after
     from store.ledger import Ledger, directory
 
     place = directory()
     received: list[int] = []
     with Ledger(place) as ledger:
-        service = Service(game_days, ledger, World(place, _command, tell))
+        service = Service(game_days, ledger, World(place, partial(_command, member), tell))
 
         def end(number: int) -> None:
             received.append(number)
@@ -64,16 +71,18 @@ async def _serve(game_days: tuple[GameDay, ...], tell: Callable[[Row], None]) ->
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, end, number)
         click.echo(f"serving; the ledger is {ledger.path}", err=True)
-        await service.serve()
+        with looking_after(member):
+            await service.serve()
     return INTERRUPTED if received[:1] == [signal.SIGINT] else 0
 
 
-def _command(game_day: GameDay, name: str) -> list[str]:
+def _command(member: Path | None, game_day: GameDay, name: str) -> list[str]:
     """Return the argv of one run."""
     from store.ledger import directory
 
     return [
         *(sys.executable, "-m", "cli", "run", "--lifeline", "--no-color", "--name", name),
+        *(("--member", str(member.resolve()), "--once", name) if member else ()),
         *("--json", str((directory() / f"{name}.json").resolve())),
         *("--inventory", str(Path(game_day.inventory).resolve())),
         *(str(Path(path).resolve()) for path in game_day.experiments),

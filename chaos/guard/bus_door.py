@@ -6,6 +6,7 @@ goes. Orders are the asks of `chaos.guard.door`, with who, run and plan from the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -17,11 +18,13 @@ from pathlib import Path
 
 from chaos import lease as leases
 from chaos.guard.client import GuardClient, RefusedByGuardError
+from chaos.guard.injected import steps_of
+from chaos.told import told
 from core.errors import BlockedError
 from core.lease import Lease
 from core.member_reader import Membership
 from core.orders import Order, Post, Verify, decide
-from core.records import FaultStep
+from core.records import FaultPhase, FaultStep, Record
 from core.refusals import Refusal
 from core.silence import kept, unheard
 from store.audit import Audit, AuditError
@@ -144,8 +147,16 @@ class BusDoor:
         return {"reverted": [lease.lease for lease in found if lease.lease not in left], "left": left}
 
     def _release(self, lease: Lease) -> bool:
+        """Have the guard revert a lease without being ordered to; what it did is kept for the controller."""
         ask = {"do": "release", "lease": lease.lease, "give_up_s": GIVE_UP_S, "faults": []}
-        return bool(self._guard().ask(ask)["done"])
+        said = self._guard().ask(ask)
+        with told(self._journal(lease.lease, "orders"), f"orders {lease.lease}") as record:
+            for step in steps_of(said["steps"]):
+                record(step)
+                if step.phase in (FaultPhase.REVERT_PROVEN, FaultPhase.REVERT_FAILED):
+                    values = {"lease": lease.lease, "run": lease.run, "fault": step.fault, "seen": step.detail}
+                    self._tell("guard", step.phase, values)
+        return bool(said["done"])
 
     def look(self) -> None:
         """Revert what nothing was heard of for longer than its experiment allows."""
@@ -177,14 +188,15 @@ class BusDoor:
 
     def _own_steps(self, lease: str) -> list[dict[str, object]]:
         """Return what the guard did by itself under a lease, from its journal."""
-        try:
-            records = read_journal(self._journal(lease))[0] if self._journal(lease).exists() else []
-        except JournalError:
-            return []  # it was not written in order; what the audit has is not for the controller's journal
-        return [asdict(record) for record in records if isinstance(record, FaultStep)]
+        found: list[Record] = []
+        for who in ("guard", "orders"):
+            with contextlib.suppress(JournalError):  # one that was not written in order: the audit has it all the same
+                path = self._journal(lease, who)
+                found += read_journal(path)[0] if path.exists() else []
+        return [asdict(record) for record in found if isinstance(record, FaultStep)]
 
-    def _journal(self, lease: str) -> Path:
-        return home() / "orders" / f"guard-{self._name(lease)}.db"
+    def _journal(self, lease: str, who: str = "guard") -> Path:
+        return home() / "orders" / f"{who}-{self._name(lease)}.db"
 
     def _path(self, lease: str) -> Path:
         return self._directory / f"{self._name(lease)}.json"

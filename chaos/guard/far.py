@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from chaos import lease as leases
 from chaos.guard.client import RefusedByGuardError
-from chaos.guard.injected import Injected
+from chaos.guard.injected import Injected, steps_of
 from core.enrolment import order_subject
 from core.errors import BlockedError, VipchaosError
 from core.far_clock import Sample, best
@@ -130,8 +130,7 @@ class FarGuard:
     def _record(self, steps: list[dict[str, Any]], record: leases.Recorder) -> None:
         """Record what the guard did, each step once."""
         offset_ns, _ = self._offset()
-        for body in steps:
-            step = FaultStep(**(body | {"phase": FaultPhase(body["phase"])}))
+        for step in steps_of(steps):
             with self._lock:
                 new = step not in self._told
                 self._told.add(step)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from core.lease import Lease
 from core.records import FaultPhase, FaultStep
@@ -27,3 +29,8 @@ class Injected:
             self.words,
             began_ns=self.began_ns,
         )
+
+
+def steps_of(bodies: Iterable[Mapping[str, Any]]) -> list[FaultStep]:
+    """Return the steps that a guard's answer tells. Raises TypeError or ValueError when it tells none."""
+    return [FaultStep(**(dict(body) | {"phase": FaultPhase(body["phase"])})) for body in bodies]

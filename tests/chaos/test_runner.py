@@ -14,7 +14,7 @@ from chaos import runner as runner_module
 from chaos import switch
 from chaos.drivers import DRIVERS
 from chaos.dry import DryGuard
-from chaos.guard.client import GuardClient
+from chaos.guard.client import GuardClient, Guarding
 from chaos.observe import Observations
 from chaos.runner import Runner, Surroundings
 from chaos.transport import at
@@ -40,6 +40,7 @@ class World:
     records: list[Record] = field(default_factory=list)
     steady: Callable[[], bool] = lambda: True
     stop: str = ""
+    guard: Callable[[], Guarding] | None = None
 
     def observe(self) -> Observations:
         now_ns = time.monotonic_ns()
@@ -61,7 +62,9 @@ class World:
             run="test",
             run_directory=self.directory,
             lease_directory=directory,
-            guard=(lambda: dry_guard) if dry else (lambda: GuardClient(directory, directory / "no-caps.yaml")),
+            guard=(lambda: dry_guard)
+            if dry
+            else self.guard or (lambda: GuardClient(directory, directory / "no-caps.yaml")),
             hurry=dry,
         )
         ended = Runner(experiments, self.inventory(), surroundings).run()
