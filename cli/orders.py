@@ -15,10 +15,11 @@ import click
 @click.option(
     "--member", type=click.Path(path_type=Path), required=True, help="This guard's directory of `vipchaos enrol`."
 )
-@click.option("--caps", type=click.Path(path_type=Path), help="The guard's own caps, where this starts the guard.")
 @click.option("--leases", type=click.Path(path_type=Path), help="Directory of leases; without it /run/vipchaos/leases.")
-def orders(member: Path, caps: Path | None, leases: Path | None) -> None:
+def orders(member: Path, leases: Path | None) -> None:
     """Take signed orders for this machine's guard from the bus, until told to stop (SIGTERM).
+
+    The guard is another process, `vipchaos guard`, which has the privileges; this one needs none.
 
     Only orders that a trusted controller has signed for this guard are taken, each once and in time; every other one
     is refused and put into the audit. Faults that were ordered here are reverted when this ends, however it ends.
@@ -29,7 +30,7 @@ def orders(member: Path, caps: Path | None, leases: Path | None) -> None:
       vipchaos audit --last 5
     """
     from chaos.guard.bus_door import LOOK_EVERY_S, BusDoor
-    from chaos.guard.client import CAPS_FILE
+    from chaos.guard.client import GuardClient
     from chaos.lease import DIRECTORY
     from cli.bus import access, membership
     from core.bus import BusAwayError, BusForbiddenError
@@ -44,7 +45,7 @@ def orders(member: Path, caps: Path | None, leases: Path | None) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: ended.set())
-    door = BusDoor(found, directory, caps or CAPS_FILE, Audit(audit_file()), verify)
+    door = BusDoor(found, directory, lambda: GuardClient(directory, starts=False), Audit(audit_file()), verify)
     listening = False
     try:
         with Bus(access(found, member), lambda words: click.echo(words, err=True)) as bus:

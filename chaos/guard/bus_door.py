@@ -12,7 +12,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -47,9 +47,11 @@ class _RefusedError(Exception):
 class BusDoor:
     """Answers messages, on any thread, for the guard of `directory`; `look` is called again and again beside them."""
 
-    def __init__(self, member: Membership, directory: Path, caps_file: Path, audit: Audit, verify: Verify) -> None:
+    def __init__(
+        self, member: Membership, directory: Path, guard: Callable[[], GuardClient], audit: Audit, verify: Verify
+    ) -> None:
         self._directory = directory
-        self._caps_file = caps_file
+        self._connect = guard
         self._audit = audit
         self._verify = verify
         self._clients = threading.local()
@@ -61,7 +63,7 @@ class BusDoor:
     def _last_term(self) -> int:
         """Return the leadership that an order was last taken of, kept over restarts."""
         try:
-            return int((self._directory.parent / TERM).read_text())
+            return int((home() / TERM).read_text())
         except (OSError, ValueError):
             return 0
 
@@ -91,7 +93,8 @@ class BusDoor:
             assert decision.order is not None
             if decision.post.term > self._post.term:
                 self._tell(decision.who, "leads", {"term": decision.post.term})
-                write_whole(self._directory.parent / TERM, str(decision.post.term))
+                home().mkdir(parents=True, exist_ok=True)
+                write_whole(home() / TERM, str(decision.post.term))
             self._post = decision.post
             self._heard[decision.order.run] = time.monotonic_ns()
         return decision.order, decision.who
@@ -181,7 +184,7 @@ class BusDoor:
     def _guard(self) -> GuardClient:
         """Return this thread's connection to the guard."""
         if not hasattr(self._clients, "guard"):
-            self._clients.guard = GuardClient(self._directory, self._caps_file)
+            self._clients.guard = self._connect()
             self._all_clients.append(self._clients.guard)
         found: GuardClient = self._clients.guard
         return found

@@ -69,12 +69,13 @@ class Guarding(Protocol):
 class GuardClient:
     """A connection to the guard of one directory of leases, that raises RefusedByGuardError, or BlockedError for none.
 
-    A guard that dies is there again within a second; what was asked meanwhile is asked again.
+    A guard that dies is there again within a second; what was asked meanwhile is asked again. `starts`: see `connect`.
     """
 
-    def __init__(self, directory: Path = leases.DIRECTORY, caps_file: Path = CAPS_FILE) -> None:
+    def __init__(self, directory: Path = leases.DIRECTORY, caps_file: Path = CAPS_FILE, *, starts: bool = True) -> None:
         self._directory = directory
         self._caps_file = caps_file
+        self._starts = starts
         self._connection: socket.socket | None = None
 
     def arm(self, asked: Lease, lease_s: float, answering: Collection[str]) -> Lease:
@@ -124,7 +125,7 @@ class GuardClient:
 
     def _connected(self) -> socket.socket:
         if self._connection is None:
-            self._connection = connect(self._directory, self._caps_file)
+            self._connection = connect(self._directory, self._caps_file, starts=self._starts)
         return self._connection
 
 
@@ -148,14 +149,20 @@ def until_proven(guard: Guarding, lease: str, fault: str, within_s: float) -> tu
         time.sleep(POLL_S)
 
 
-def connect(directory: Path, caps_file: Path = CAPS_FILE) -> socket.socket:
-    """Return a connection to the guard of a directory, which is started when there is none. Raises BlockedError."""
+def connect(directory: Path, caps_file: Path = CAPS_FILE, *, starts: bool = True) -> socket.socket:
+    """Return a connection to the guard of a directory, which is started when there is none. Raises BlockedError.
+
+    Not `starts`: whoever asks has not the privileges that a guard needs; one that is being started is waited for.
+    """
     until_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until_s:
         found = _try(directory.parent / SOCKET)
         if found is not None:
             return found
-        _start(directory, caps_file)
+        if starts:
+            _start(directory, caps_file)
+        else:
+            time.sleep(POLL_S)
     raise BlockedError(f"the guard of {directory} does not answer; nothing was injected")
 
 

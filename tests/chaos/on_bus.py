@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chaos.guard.bus_door import LOOK_EVERY_S, BusDoor
+from chaos.guard.client import GuardClient
 from chaos.guard.far import FarGuard, Signer
 from cli.bus import ORDERS_SEED, access, membership
 from core.bus import Access
@@ -91,7 +92,9 @@ def taking_orders(bus: Bus, guard: str, leases: Path) -> Iterator[BusDoor]:
     place = bus.place(Role.GUARD, guard)
     member = membership(place, Role.GUARD)
     leases.mkdir(parents=True, exist_ok=True)
-    door = BusDoor(member, leases, leases.parent / "no-caps.yaml", Audit(audit_file()), verify)
+    door = BusDoor(
+        member, leases, lambda: GuardClient(leases, leases.parent / "no-caps.yaml"), Audit(audit_file()), verify
+    )
     connection = bus.member(Role.GUARD, guard)
     ended = threading.Event()
 
