@@ -69,17 +69,17 @@ def over_bus(inventory: Inventory, directory: Path | None, run: str, plan: str, 
     with controlling(directory) as (bus, name, signer):
         leadership = Leadership(bus, name, signer)
         leadership.take(run, tuple(far))
+        signed = replace(signer(run, leadership.term), plan=plan)
+        guards = {guard: FarGuard(guard, bus, signed) for guard in far}
+        given: dict[str, dict[str, Lease]] = {}
         try:
             if once:
                 claim(bus, once, name)
-            signed = replace(signer(run, leadership.term), plan=plan)
-            guards = {guard: FarGuard(guard, bus, signed) for guard in far}
-            given: dict[str, dict[str, Lease]] = {}
             yield Ordered(lambda: Guards(GuardClient, guards, given), lambda: leadership.lost)
+        finally:
             with contextlib.suppress(BlockedError):  # who leads next sees to what cannot be ended now
                 if not any(guard.abandon()[1] for guard in guards.values()):
                     leadership.done()
-        finally:
             leadership.resign()
 
 
