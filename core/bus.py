@@ -89,3 +89,17 @@ class Entry:
 def token(name: str) -> str:
     """Return a name as one token of a subject or a key: dots, which part tokens there, become `=`."""
     return name.replace(".", "=")
+
+
+RECORDS = Stream("VIPCHAOS_RECORDS", ("vipchaos.records.>",), 7 * 86_400, 10 << 30)
+"""What agents have seen. A controller that is away for longer, or for more bytes, is told what it has missed."""
+PLAN = Bucket("vipchaos_plan", history=5)
+"""What agents are to do: the key `plan`."""
+AGENTS = Bucket("vipchaos_agents")
+"""How each agent stands: a key for each."""
+CLOCK_SUBJECT = "vipchaos.clock"
+
+
+def records_subject(agent: str) -> str:
+    """Return the only subject that an agent's records may come by."""
+    return f"vipchaos.records.{token(agent)}"

@@ -141,6 +141,14 @@ class Bus:
         """Make the bucket where there is none, and compare. Raises BusDiffersError."""
         self._run(kept.need_bucket(self._js, wanted))
 
+    def last_seq(self, stream: str) -> int:
+        """Return the number of the last message of a stream, 0 where there was none."""
+
+        async def last() -> int:
+            return int((await self._js.stream_info(stream)).state.last_seq)
+
+        return self._run(last())
+
     # Messages
 
     def publish(self, subject: str, data: bytes, message_id: str, within_s: float = WITHIN_S) -> int:
@@ -154,10 +162,6 @@ class Bus:
             return int(ack.seq)
 
         return self._run(publish(), within_s, subject)
-
-    def tell(self, subject: str, data: bytes) -> None:
-        """Send a message that nobody confirms."""
-        self._run(self._client.publish(subject, data), subject=subject)
 
     def request(self, subject: str, data: bytes, within_s: float = WITHIN_S) -> bytes:
         """Ask, and return the first answer."""
