@@ -104,10 +104,13 @@ class Receiver:
 
     def run(self, clocks: Clocks) -> None:
         """Receive until told to stop. Raises what ends it for good; that the bus is away is waited for."""
-        self._bus.serve(CLOCK_SUBJECT, self._tell_clock, at_once=True)
+        served = False
         try:
             while not clocks.stop.is_set():
                 try:
+                    if not served:
+                        self.serve_clock()
+                        served = True
                     self.receive()
                 except BusAwayError as error:
                     self._reader = None
@@ -117,6 +120,10 @@ class Receiver:
         finally:
             self.close()
             self._ledger.stand("ended", "", clocks.wall_ns(), self.counts.committed, 0.0)
+
+    def serve_clock(self) -> None:
+        """Answer agents that ask for this host's clock. Raises BusAwayError."""
+        self._bus.serve(CLOCK_SUBJECT, self._tell_clock, at_once=True)
 
     def _tell_clock(self, _: str, __: bytes) -> bytes:
         t2_ns = time.monotonic_ns()
@@ -186,7 +193,13 @@ class Receiver:
         return journal
 
     def _commit_one(self, journal: _Journal, parcels: Sequence[Parcel]) -> None:
-        taken, own = Taken(), list[Record]()
+        taken, own = Taken(), 0
+
+        def tell(record: Record) -> None:
+            nonlocal own
+            own += 1
+            taken.rows.append(_row(record))
+
         received, offset, doubled, missed = journal.received, journal.offset, 0, 0
         for parcel in parcels:
             rows = tuple(row for row in parcel.rows if row[0] > received)
@@ -196,27 +209,27 @@ class Receiver:
             if parcel.after > received:
                 missed += 1
                 words = f"records after its number {received} and up to {parcel.after} never came: the bus had no room"
-                own.append(Note(time.monotonic_ns(), CONTROLLER, f"{journal.agent}: {words}"))
+                tell(Note(time.monotonic_ns(), CONTROLLER, f"{journal.agent}: {words}"))
             if parcel.thinned:
                 words = f"{parcel.thinned} summaries were given up for room while the bus was away"
-                own.append(Note(time.monotonic_ns(), CONTROLLER, f"{journal.agent}: {words}"))
+                tell(Note(time.monotonic_ns(), CONTROLLER, f"{journal.agent}: {words}"))
             found = self._offset(parcel, rows[0][1])
             if offset is None or _differs(offset, found):
-                own.append(found)
+                tell(found)
                 offset = found
-            taken.take(parcel.agent, rows, found.offset_ns)
+            taken.take(parcel.agent, rows, offset.offset_ns)  # the one that is on record
             received = rows[-1][0]
         connection = journal.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            insert(connection, [*map(_row, own), *taken.rows], taken.seconds)
+            insert(connection, taken.rows, taken.seconds)
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('received', ?)", (str(received),))
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         journal.received, journal.offset = received, offset
-        self.counts.committed += len(taken.rows)
+        self.counts.committed += len(taken.rows) - own
         self.counts.doubled += doubled
         self.counts.missed += missed
         for why, count in taken.refused.items():

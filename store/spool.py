@@ -56,6 +56,7 @@ class Spool:
         self._cursors = ledger.cursors()
         self._thinned: dict[str, int] = {}
         self._settled = dict(self._cursors)
+        self._on_its_way: dict[str, int] = {}
         self.thinned = 0
         self.unreadable: dict[str, str] = {}
 
@@ -67,6 +68,7 @@ class Spool:
             for path in paths:
                 parcel = self._parcel(path, measured())
                 if parcel is not None:
+                    self._on_its_way[self._name(path)] = parcel.rows[-1][0]
                     yield self._name(path), parcel
                     left.append(path)
             paths = left
@@ -130,7 +132,7 @@ class Spool:
                     gone += self._thin_one(path)
                     self._remove_sent(path)
         for path in sorted(paths, key=_modified):
-            while sum(map(_used, paths)) > self._bounds.bytes:
+            while sum(map(used, paths)) > self._bounds.bytes:
                 went = self._thin_one(path)
                 if not went:
                     break
@@ -141,7 +143,7 @@ class Spool:
     def _thin_one(self, path: Path) -> int:
         """Delete the oldest summaries of a journal that are not sent, a number at once; return how many."""
         name, kinds = self._name(path), ", ".join("?" * len(SUMMARIES))
-        after = self._cursors.get(name, Cursor()).seq
+        after = max(self._cursors.get(name, Cursor()).seq, self._on_its_way.get(name, 0))
         try:
             connection = sqlite3.connect(path, isolation_level=None, timeout=5)
         except sqlite3.Error:
@@ -186,8 +188,8 @@ def _modified(path: Path) -> float:
     return time.monotonic()
 
 
-def _used(path: Path) -> int:
-    """Return the bytes of a journal that hold something; a file does not shrink when rows go."""
+def used(path: Path) -> int:
+    """Return the bytes of a journal that hold something: its file does not shrink when rows go."""
     try:
         ((pages,),) = read_rows(path, "PRAGMA page_count", ())
         ((free,),) = read_rows(path, "PRAGMA freelist_count", ())

@@ -193,6 +193,10 @@ jetstream {{ store_dir: "{path}", max_file_store: 20GB{domain} }}
 """
 
 
+LEAF_HUB = 'leafnodes {{ listen: "127.0.0.1:{port}" }}'
+LEAF = 'leafnodes {{ reconnect: 1, remotes: [ {{ url: "nats://127.0.0.1:{port}" }} ] }}'
+
+
 class Nats(Server):
     """nats-server with JetStream; `bus` is its address for clients."""
 
