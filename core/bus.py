@@ -91,15 +91,24 @@ def token(name: str) -> str:
     return name.replace(".", "=")
 
 
-RECORDS = Stream("VIPCHAOS_RECORDS", ("vipchaos.records.>",), 7 * 86_400, 10 << 30)
+RECORDS = Stream("VIPCHAOS_RECORDS", ("vipchaos.events.*.records",), 7 * 86_400, 10 << 30)
 """What agents have seen. A controller that is away for longer, or for more bytes, is told what it has missed."""
 PLAN = Bucket("vipchaos_plan", history=5)
 """What agents are to do: the key `plan`."""
 AGENTS = Bucket("vipchaos_agents")
 """How each agent stands: a key for each."""
 CLOCK_SUBJECT = "vipchaos.clock"
+"""What a controller answers with the instant of its clock."""
 
 
 def records_subject(agent: str) -> str:
     """Return the only subject that an agent's records may come by."""
-    return f"vipchaos.records.{token(agent)}"
+    return f"vipchaos.events.{token(agent)}.records"
+
+
+def agent_publishes(agent: str) -> tuple[str, ...]:
+    """Return what an agent must be let publish: its own records and standing, and what reading its plan takes."""
+    plan = f"KV_{PLAN.name}"
+    reads = (f"$JS.API.STREAM.INFO.{plan}", f"$JS.API.STREAM.MSG.GET.{plan}", f"$JS.API.DIRECT.GET.{plan}.>")
+    own = (f"vipchaos.events.{token(agent)}.>", f"$KV.{AGENTS.name}.{token(agent)}")
+    return (*own, CLOCK_SUBJECT, *reads)

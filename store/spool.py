@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.clock_offset import DRIFT
 from store.journal import JournalError, read_rows
 from store.parcel import Parcel, Row
 from store.ship_ledger import Cursor, ShipLedger
@@ -43,6 +44,10 @@ class Measured:
     clock: str = ""
     offset_ns: int = 0
     bound_ns: int = -1
+
+    def bound_at(self, age_ns: int) -> int:
+        """Return the bound for what happened so long ago."""
+        return self.bound_ns if self.bound_ns < 0 else self.bound_ns + round(max(0, age_ns) * DRIFT)
 
 
 class Spool:
@@ -115,7 +120,7 @@ class Spool:
             measured.wall_offset_ns,
             measured.clock,
             measured.offset_ns,
-            measured.bound_ns,
+            measured.bound_at(time.monotonic_ns() - rows[0][1]),
             self._thinned.get(name, 0),
             rows,
         )

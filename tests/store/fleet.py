@@ -78,6 +78,8 @@ class Controller:
         self.runs, self._home, self._clock = home / "controller/runs", home / "controller", clock
         self.told: list[str] = []
         self._begun = False
+        self.ledger: ShipLedger
+        self.receiver: Receiver
         self.bus = Bus(Access((server.bus,), "controller"))
         self.begin()
 
