@@ -203,7 +203,7 @@ class Bus:
 
     def consume(self, stream: str, subject: str, from_seq: int, ahead: int = 256) -> Reader:
         """Return a reader of a stream from message `from_seq` on, in the stream's order. Raises BusDiffersError."""
-        name = f"{token(self.access.name)}-{secrets.token_hex(6)}"
+        name = f"{token(self.access.name).replace('/', '-')}-{secrets.token_hex(6)}"
 
         async def bind() -> JetStreamContext.PullSubscription:
             await kept.need_reader(self._js, stream, name, subject, max(1, from_seq), ahead)
