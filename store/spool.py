@@ -19,7 +19,7 @@ from store.ship_ledger import Cursor, ShipLedger
 
 PARCEL_BYTES = 60_000
 _ROW_BYTES = 40
-_ROWS_AT_ONCE = 1_000
+_ROWS_AT_ONCE = 4_000
 _THIN_AT_ONCE = 2_000
 SUMMARIES = ("Summary", "ProbeHealth", "NodesSeen")
 """Kinds that come each second; all others are changes, and are kept."""
@@ -71,11 +71,16 @@ class Spool:
         while paths:
             left = []
             for path in paths:
-                parcel = self._parcel(path, measured())
-                if parcel is not None:
-                    self._on_its_way[self._name(path)] = parcel.rows[-1][0]
-                    yield self._name(path), parcel
+                name = self._name(path)
+                found = self._read(path)
+                if found:
                     left.append(path)
+                thinned = self.thinned
+                while found and thinned == self.thinned:  # else what was read may be no more
+                    rows = _cut(found)
+                    found = found[len(rows) :]
+                    self._on_its_way[name] = rows[-1][0]
+                    yield name, self._parcel(path, rows, measured())
             paths = left
 
     def sent(self, name: str, parcel: Parcel) -> None:
@@ -97,26 +102,25 @@ class Spool:
     def _name(path: Path) -> str:
         return f"{path.parent.name}/{path.name}"
 
-    def _parcel(self, path: Path, measured: Measured) -> Parcel | None:
+    def _read(self, path: Path) -> list[Row]:
         name = self._name(path)
-        after = self._cursors.get(name, Cursor()).seq
         try:
-            found = read_rows(
+            return read_rows(
                 path,
                 f"SELECT seq, t_ns, kind, vantage, body FROM records WHERE seq > ? ORDER BY seq LIMIT {_ROWS_AT_ONCE}",  # noqa: S608  a number
-                (after,),
+                (self._cursors.get(name, Cursor()).seq,),
             )
         except JournalError as error:
             self.unreadable[name] = str(error)  # one that is just being made is found at the next look
-            return None
-        rows = _cut(found)
-        if not rows:
-            return None
+            return []
+
+    def _parcel(self, path: Path, rows: tuple[Row, ...], measured: Measured) -> Parcel:
+        name = self._name(path)
         return Parcel(
             self.agent,
             path.parent.name,
             path.stem,
-            after,
+            self._cursors.get(name, Cursor()).seq,
             measured.wall_offset_ns,
             measured.clock,
             measured.offset_ns,

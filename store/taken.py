@@ -54,7 +54,7 @@ class Taken:
                 self.refuse(f"{kind}: its source is not {agent}")
                 continue
             if isinstance(record, Summary):
-                self.seconds.append(second_of(shifted(record, by_ns)))
+                self.seconds.append(second_of(record)._replace(t_ns=t_ns + by_ns))
             self.rows.append((t_ns + by_ns, kind, vantage, _moved(record, kind, body, by_ns)))
 
 
