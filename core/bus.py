@@ -106,9 +106,15 @@ def records_subject(agent: str) -> str:
     return f"vipchaos.events.{token(agent)}.records"
 
 
+AGENTS_ASK = (
+    CLOCK_SUBJECT,
+    f"$JS.API.STREAM.INFO.KV_{PLAN.name}",
+    f"$JS.API.STREAM.MSG.GET.KV_{PLAN.name}",
+    f"$JS.API.DIRECT.GET.KV_{PLAN.name}.>",
+)
+"""What each agent may ask: the controller for its clock, the server for the plan. It changes nothing there."""
+
+
 def agent_publishes(agent: str) -> tuple[str, ...]:
-    """Return what an agent must be let publish: its own records and standing, and what reading its plan takes."""
-    plan = f"KV_{PLAN.name}"
-    reads = (f"$JS.API.STREAM.INFO.{plan}", f"$JS.API.STREAM.MSG.GET.{plan}", f"$JS.API.DIRECT.GET.{plan}.>")
-    own = (f"vipchaos.events.{token(agent)}.>", f"$KV.{AGENTS.name}.{token(agent)}")
-    return (*own, CLOCK_SUBJECT, *reads)
+    """Return what an agent must be let publish: its own records and standing, and what all agents may ask."""
+    return (f"vipchaos.events.{token(agent)}.>", f"$KV.{AGENTS.name}.{token(agent)}", *AGENTS_ASK)
