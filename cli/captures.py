@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.capture_records import CaptureGap
+from core.clock_records import ClockOffset
 from core.records import Note, Opened, OutageEnded, ProbeStarted
 from core.truth import captured
 from probe.capture import answers_by_port, lost
@@ -16,7 +17,11 @@ def read_captures(run: RunDirectory) -> list[CaptureGap | Note]:
     """
     records = run.read_all()
     found: list[CaptureGap | Note] = []
+    elsewhere = {record.vantage for record in records if isinstance(record, ClockOffset)}
     for probe in (record for record in records if isinstance(record, ProbeStarted)):
+        if probe.vantage in elsewhere:
+            found.append(Note(probe.t_ns, probe.vantage, "no packet capture: its agent is on another machine"))
+            continue
         mine = [record for record in records if getattr(record, "vantage", "") == probe.vantage]
         ports: dict[int, list[int]] = {}
         for record in mine:

@@ -162,23 +162,32 @@ def _run(
     if capture.tool() != "tcpdump":
         why = "tcpdump cannot run in a user namespace; vipchaos takes the packet captures itself"
         record(Note(time.monotonic_ns(), CONTROLLER, why))
-    try:
+    from cli.far_vantages import far_vantages
+
+    def note(words: str) -> None:
+        record(Note(time.monotonic_ns(), CONTROLLER, words))
+
+    with contextlib.ExitStack() as held:
+        held.callback(vantages.stop)
+        try:
+            far = far_vantages(inventory, request.inventory_file, request.member, run, note)
+            far_failed = held.enter_context(far)
+        except BlockedError as no_bus:
+            return Ending(Outcome.BLOCKED, str(no_bus), "no_bus")
+
+        def failed() -> str:
+            return vantages.failed() or far_failed()
+
         vantages.start(inventory, request.inventory_file, run)
         started_s = time.monotonic()
-        while first.missing:
-            telemetry()
-            why = vantages.failed() or (f"told to stop ({stopped[0]})" if stopped else "")
-            if why or (first.missing and time.monotonic() - started_s > FIRST_ANSWER_S):
-                silent = ", ".join(sorted(first.missing))
-                words = f"no answered heartbeat at {silent} within {FIRST_ANSWER_S:g} s"
-                outcome = Outcome.ABORTED if stopped else Outcome.INCONCLUSIVE
-                return Ending(outcome, f"{why or words}; see {run.path}/*.log", "stopped" if stopped else "no_answer")
-            time.sleep(POLL_S)
+        silent = _await_answers(first, telemetry, failed, run, stopped)
+        if silent is not None:
+            return silent
         progress.line(f"first heartbeats answered at every vantage after {time.monotonic() - started_s:.1f} s")
         surroundings = Surroundings(
             observe=telemetry,
             record=record,
-            stop=lambda: f"told to stop ({stopped[0]})" if stopped else vantages.failed(),
+            stop=lambda: f"told to stop ({stopped[0]})" if stopped else failed(),
             run=run.run,
             run_directory=run.path,
             plan=plan,
@@ -195,8 +204,23 @@ def _run(
                 return Ending(Outcome.BLOCKED, str(no_bus), "no_bus")
         ended = Runner(experiments, inventory, dry(surroundings)).run()
         return Ending(Outcome.INCONCLUSIVE, TOUCHED_NOTHING, DRY_RUN) if ended.outcome is Outcome.PASSED else ended
-    finally:
-        vantages.stop()
+
+
+def _await_answers(
+    first: FirstAnswers, telemetry: Telemetry, failed: Callable[[], str], run: RunDirectory, stopped: list[str]
+) -> Ending | None:
+    """Return once every vantage is answered; or how the run ends that does not come so far."""
+    started_s = time.monotonic()
+    while first.missing:
+        telemetry()
+        why = failed() or (f"told to stop ({stopped[0]})" if stopped else "")
+        if why or (first.missing and time.monotonic() - started_s > FIRST_ANSWER_S):
+            silent = ", ".join(sorted(first.missing))
+            words = f"no answered heartbeat at {silent} within {FIRST_ANSWER_S:g} s"
+            outcome = Outcome.ABORTED if stopped else Outcome.INCONCLUSIVE
+            return Ending(outcome, f"{why or words}; see {run.path}/*.log", "stopped" if stopped else "no_answer")
+        time.sleep(POLL_S)
+    return None
 
 
 def _publish(judged: Judged, request: Request, run: RunDirectory) -> None:

@@ -27,6 +27,8 @@ class Vantages:
         """Start them all."""
         self.directory = run.path
         for name, vantage in inventory.vantages.items():
+            if vantage.elsewhere:
+                continue
             host = inventory.hosts[vantage.host]
             place = ["ip", "netns", "exec", host.target] if host.transport == "netns" else []
             # An agent has a lifeline; a capture has the kernel, which ends it when this process dies.

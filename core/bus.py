@@ -89,3 +89,32 @@ class Entry:
 def token(name: str) -> str:
     """Return a name as one token of a subject or a key: dots, which part tokens there, become `=`."""
     return name.replace(".", "=")
+
+
+RECORDS = Stream("VIPCHAOS_RECORDS", ("vipchaos.events.*.records",), 7 * 86_400, 10 << 30)
+"""What agents have seen. A controller that is away for longer, or for more bytes, is told what it has missed."""
+PLAN = Bucket("vipchaos_plan", history=5)
+"""What agents are to do: the key `plan`."""
+AGENTS = Bucket("vipchaos_agents")
+"""How each agent stands: a key for each."""
+CLOCK_SUBJECT = "vipchaos.clock"
+"""What a controller answers with the instant of its clock."""
+
+
+def records_subject(agent: str) -> str:
+    """Return the only subject that an agent's records may come by."""
+    return f"vipchaos.events.{token(agent)}.records"
+
+
+AGENTS_ASK = (
+    CLOCK_SUBJECT,
+    f"$JS.API.STREAM.INFO.KV_{PLAN.name}",
+    f"$JS.API.STREAM.MSG.GET.KV_{PLAN.name}",
+    f"$JS.API.DIRECT.GET.KV_{PLAN.name}.>",
+)
+"""What each agent may ask: the controller for its clock, the server for the plan. It changes nothing there."""
+
+
+def agent_publishes(agent: str) -> tuple[str, ...]:
+    """Return what an agent must be let publish: its own records and standing, and what all agents may ask."""
+    return (f"vipchaos.events.{token(agent)}.>", f"$KV.{AGENTS.name}.{token(agent)}", *AGENTS_ASK)

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.bus import token
+from core.bus import CLOCK_SUBJECT, agent_publishes, token
 from core.inventory import Inventory
 
 ORDERS = "vipchaos.order"
@@ -60,12 +60,12 @@ def rights(role: Role, name: str) -> Rights:
     own = f"_INBOX_{token(called(role, name))}.>"
     match role:
         case Role.AGENT:
-            return Rights((f"vipchaos.events.{token(name)}.>",), (f"vipchaos.cmd.{token(name)}.>", own), responds=True)
+            return Rights(agent_publishes(name), (f"vipchaos.cmd.{token(name)}.>", own), responds=True)
         case Role.GUARD:
             return Rights((), (order_subject(name), own), responds=True)
         case Role.CONTROLLER:
             publish = (f"{ORDERS}.*", "vipchaos.cmd.>", "$JS.API.>", "$JS.ACK.>", "$KV.>")
-            return Rights(publish, ("vipchaos.events.>", own), responds=True)
+            return Rights(publish, ("vipchaos.events.>", CLOCK_SUBJECT, own), responds=True)
 
 
 def named(inventory: Inventory, controllers: Sequence[str]) -> list[tuple[Role, str]]:

@@ -103,6 +103,7 @@ class Vantage:
     """A place that probes run from, with how many sessions and at which period.
 
     `sources` are the addresses that the sessions come from, in turn; none: the one that the kernel chooses.
+    `elsewhere`: its probe is run by its own agent, which is reached over the bus, and not by the controller.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Vantage:
     sessions: int
     period_s: float
     sources: tuple[Address, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +166,8 @@ class Inventory:
                 if address in node.addresses:
                     return node
         return None
+
+
+def agents_elsewhere(inventory: Inventory) -> tuple[str, ...]:
+    """Return the vantages that are probed from by agents of their own, over the bus."""
+    return tuple(sorted(name for name, vantage in inventory.vantages.items() if vantage.elsewhere))

@@ -23,6 +23,7 @@ from core.inventory import (
 from core.rails_reader import read_rails
 from core.reader import Reader
 from core.shapes import (
+    AGENTS,
     ANNOUNCES,
     INVENTORY,
     MOST_SOURCES,
@@ -204,11 +205,13 @@ def _vantages(reader: Reader, hosts: dict[str, Host], vip: Vip | None) -> dict[s
     for name, vantage in section.named_sections() if section else ():
         vantage.only(*VANTAGE)
         host = vantage.choice("host", hosts, "host of the inventory")
-        _check_reach(vantage, hosts, host)
+        elsewhere = vantage.has("agent") and vantage.choice("agent", AGENTS, "agent") == "bus"
+        if not elsewhere:
+            _check_reach(vantage, hosts, host)
         sessions = vantage.whole("sessions", *VANTAGE["sessions"].whole_range)
         period_s = vantage.number("period_s", *VANTAGE["period_s"].range)
         if host is not None and sessions is not None and period_s is not None:
-            vantages[name] = Vantage(name, host, sessions, period_s, tuple(_sources(vantage, vip, sessions)))
+            vantages[name] = Vantage(name, host, sessions, period_s, tuple(_sources(vantage, vip, sessions)), elsewhere)
     return vantages
 
 

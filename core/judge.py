@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from core import clock_bounds
 from core.capture_records import CaptureGap
 from core.changes import changes
+from core.clock_records import ClockOffset
 from core.events import Event, VantageOutcome, events
 from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
@@ -79,12 +81,15 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     """Return the verdict of a run; `records` are sorted by time."""
     kinds = Kinds(records)
     found = events(records, inventory, experiments, kinds)
-    judgements = tuple(
-        judgement
-        for experiment in experiments
-        for expectation in experiment.expectations
-        for judgement in _judge(experiment, expectation, found)
-    )
+    within = clock_bounds.bounds(kinds.of(ClockOffset))
+    judgements = _judgements(experiments, found)
+    if within:
+        others = [
+            _judgements(experiments, events(moved, inventory, experiments))
+            for moved in clock_bounds.otherwise(records, within)
+        ]
+        early, late = others
+        judgements = tuple(_within(within, *each) for each in zip(judgements, early, late, strict=True))
     ended = next(reversed(kinds.of(RunEnded)), None)
     captures = compare([*kinds.of(CaptureGap), *kinds.of(OutageEnded)])
     outcome, reason, code = _outcome(ended, judgements, sum(not comparison.inside for comparison in captures))
@@ -92,7 +97,7 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     evidence = len(kinds.of(EvidenceWritten))
     if evidence:
         notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
-    notes += timing(kinds.of(ProbeHealth))
+    notes += [*timing(kinds.of(ProbeHealth)), *clock_bounds.wide(within)]
     recognised = changes(records, inventory, [event.at_ns for event in found], kinds)
     return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised, code)
 
@@ -118,6 +123,27 @@ def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradict
     if unknown or not judgements:
         return Outcome.INCONCLUSIVE, f"{unknown} of {len(judgements)} expectations unknown", "unknown"
     return Outcome.PASSED, f"{len(judgements)} of {len(judgements)} expectations held", "held"
+
+
+def _judgements(experiments: Sequence[Experiment], found: Sequence[Event]) -> tuple[Judgement, ...]:
+    return tuple(
+        judgement
+        for experiment in experiments
+        for expectation in experiment.expectations
+        for judgement in _judge(experiment, expectation, found)
+    )
+
+
+def _within(within: Mapping[str, int], as_seen: Judgement, early: Judgement, late: Judgement) -> Judgement:
+    """Return the judgement if it is the same with the agents' clocks as early and as late as they may be."""
+    mine = [within[name] for name in as_seen.vantages if name in within]
+    if clock_bounds.UNKNOWN in mine:
+        why = "the clock of an agent has not been measured against the controller's"
+    elif as_seen.verdict is early.verdict is late.verdict:
+        return as_seen
+    else:
+        why = f"it depends on less than the {max(mine) / 1e6:.1f} ms to which the agents' clocks are known"
+    return replace(as_seen, verdict=Verdict.UNKNOWN, evidence=f"{as_seen.evidence}; {why}")
 
 
 def _judge(experiment: Experiment, expectation: Expectation, found: Sequence[Event]) -> list[Judgement]:

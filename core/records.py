@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from core.capture_records import CaptureGap
 from core.certificate_records import CertificateSeen
+from core.clock_records import ClockOffset
 from core.evidence import EvidenceWritten
 from core.path_records import NodesSeen, PathTraced
 
@@ -337,5 +338,6 @@ Record = (
     | EvidenceWritten
     | Summary
     | ProbeHealth
+    | ClockOffset
     | Note
 )

@@ -122,10 +122,14 @@ SITE = {
     "nodes": Key(Kind.NAMED, "the load balancers of the site, by name", keys=NODE),
     "announces": Key(Kind.SECTION, "how to see that the site announces the VIP", keys=ANNOUNCES, optional=True),
 }
+AGENTS = ("here", "bus")
 VANTAGE = {
     "host": _HOST,
     "sessions": Key(Kind.WHOLE, "how many sessions are held", 1, MOST_SESSIONS),
     "period_s": Key(Kind.NUMBER, "between two heartbeats of a session", 0.005, 10),
+    "agent": Key(
+        Kind.ONE_OF, "who runs its probe: this machine, or its own agent, over the bus", choices=AGENTS, optional=True
+    ),
     "sources": Key(Kind.ADDRESSES, "addresses that the sessions come from, in turn", high=MOST_SOURCES, optional=True),
 }
 _BY_SSH = ("transport", ("ssh", "cli"))

@@ -12,6 +12,7 @@ import re
 import secrets
 import ssl
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -61,7 +62,7 @@ class Bus:
         options = self._options()
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream(timeout=WITHIN_S)
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, set[asyncio.Future[VipchaosError]]] = {}
         self._answerers = ThreadPoolExecutor(_ANSWERERS, thread_name_prefix="bus answer")
         self._kept: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
@@ -109,14 +110,13 @@ class Bus:
 
     def wait(self, within_s: float = WITHIN_S) -> None:
         """Return once the connection is made."""
-
-        async def until() -> None:
-            while not self._client.is_connected:
-                if self.refused:
-                    raise BusForbiddenError(self._words())
-                await asyncio.sleep(0.02)
-
-        self._run(until(), within_s)
+        until_s = time.monotonic() + within_s
+        while not self.connected:
+            if self.refused:
+                raise BusForbiddenError(self._words())
+            if time.monotonic() > until_s:
+                raise BusAwayError(f"the bus at {', '.join(self.access.servers)} does not answer")
+            time.sleep(0.02)
 
     def close(self) -> None:
         """End the connection and the thread. A second call is harmless."""
@@ -131,8 +131,6 @@ class Bus:
         self._loop.close()
         self._answerers.shutdown(wait=False)
 
-    # What is on the server
-
     def need_stream(self, wanted: Stream) -> None:
         """Make the stream, or bring it to what is wanted, and compare. Raises BusDiffersError."""
         self._run(kept.need_stream(self._js, wanted))
@@ -141,7 +139,13 @@ class Bus:
         """Make the bucket where there is none, and compare. Raises BusDiffersError."""
         self._run(kept.need_bucket(self._js, wanted))
 
-    # Messages
+    def last_seq(self, stream: str) -> int:
+        """Return the number of the last message of a stream, 0 where there was none."""
+
+        async def last() -> int:
+            return int((await self._js.stream_info(stream)).state.last_seq)
+
+        return self._run(last())
 
     def publish(self, subject: str, data: bytes, message_id: str, within_s: float = WITHIN_S) -> int:
         """Publish into a stream and return the message's number there, once the server has it on disk.
@@ -154,10 +158,6 @@ class Bus:
             return int(ack.seq)
 
         return self._run(publish(), within_s, subject)
-
-    def tell(self, subject: str, data: bytes) -> None:
-        """Send a message that nobody confirms."""
-        self._run(self._client.publish(subject, data), subject=subject)
 
     def request(self, subject: str, data: bytes, within_s: float = WITHIN_S) -> bytes:
         """Ask, and return the first answer."""
@@ -203,15 +203,13 @@ class Bus:
 
     def consume(self, stream: str, subject: str, from_seq: int, ahead: int = 256) -> Reader:
         """Return a reader of a stream from message `from_seq` on, in the stream's order. Raises BusDiffersError."""
-        name = f"{token(self.access.name)}-{secrets.token_hex(6)}"
+        name = f"{token(self.access.name).replace('/', '-')}-{secrets.token_hex(6)}"
 
         async def bind() -> JetStreamContext.PullSubscription:
             await kept.need_reader(self._js, stream, name, subject, max(1, from_seq), ahead)
             return await self._js.pull_subscribe_bind(consumer=name, stream=stream)
 
         return Reader(self._run, self._client, self._run(bind()))
-
-    # Key and value
 
     def get(self, bucket: str, key: str) -> Entry | None:
         """Return a key's value, None where there is none."""
@@ -271,21 +269,19 @@ class Bus:
 
         self._run(watch())
 
-    # How a call runs
-
     def _run(self, work: Coroutine[Any, Any, R], within_s: float = WITHIN_S, subject: str = "") -> R:
         future = asyncio.run_coroutine_threadsafe(self._guarded(work, within_s, subject), self._loop)
         return future.result()
 
     async def _guarded(self, work: Coroutine[Any, Any, R], within_s: float, subject: str) -> R:
-        refusal: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.setdefault(subject, set()).add(refusal)
+        cut: asyncio.Future[VipchaosError] = self._loop.create_future()
+        self._waiting.setdefault(subject, set()).add(cut)
         task = self._loop.create_task(work)
-        both: set[asyncio.Future[Any]] = {task, refusal}
+        both: set[asyncio.Future[Any]] = {task, cut}
         try:
             await asyncio.wait(both, timeout=within_s + 1.0, return_when=asyncio.FIRST_COMPLETED)
-            if refusal.done():
-                raise BusForbiddenError(self._words())
+            if cut.done():
+                raise cut.result()
             if not task.done():
                 raise TimeoutError
             return task.result()
@@ -295,8 +291,8 @@ class Bus:
             if not task.done():  # cancelled inside a flush it would end the connection; each call has an end of its own
                 self._kept.add(task)
                 task.add_done_callback(self._forget)
-            refusal.cancel()
-            self._waiting[subject].discard(refusal)
+            cut.cancel()
+            self._waiting[subject].discard(cut)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._kept.discard(task)
@@ -326,11 +322,16 @@ class Bus:
         found = _SUBJECT.search(words)
         named = self._waiting.get(found[1].rstrip("'"), set()) if found else None
         # An agent's call of the server's own interface names no subject of ours: then all that wait are told.
-        for future in list(named or [each for some in self._waiting.values() for each in some]):
+        self._cut(BusForbiddenError(self._words()), named)
+
+    def _cut(self, error: VipchaosError, those: set[asyncio.Future[VipchaosError]] | None = None) -> None:
+        """End calls that wait, or all of them."""
+        for future in list(those or [each for some in self._waiting.values() for each in some]):
             if not future.done():
-                future.set_result(None)
+                future.set_result(error)
 
     async def _on_disconnected(self) -> None:
+        self._cut(BusAwayError(f"the bus at {', '.join(self.access.servers)} has gone"))
         self._told("the bus is away")
 
     async def _on_reconnected(self) -> None:

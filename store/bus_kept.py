@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
@@ -97,7 +96,7 @@ class Reader:
         async def fetch() -> list[Message]:
             try:
                 found = await self._subscription.fetch(count, timeout=within_s)
-            except nats.errors.TimeoutError:
+            except TimeoutError:
                 try:
                     await self._subscription.consumer_info()
                 except js_errors.NotFoundError as error:

@@ -50,6 +50,29 @@ class JournalError(VipchaosError):
     exit_code = 5
 
 
+def open_journal(path: Path, owner: str) -> sqlite3.Connection:
+    """Return a connection to the journal at `path`, made where there is none. Raises sqlite3.Error."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(_SCHEMA)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('owner', ?)", (owner,))
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def insert(
+    connection: sqlite3.Connection, rows: Sequence[tuple[int, str, str, str]], seconds: Sequence[Second]
+) -> None:
+    """Add rows (t_ns, kind, vantage, body) and the seconds among them, in the caller's transaction."""
+    connection.executemany("INSERT INTO records (t_ns, kind, vantage, body) VALUES (?, ?, ?, ?)", rows)
+    connection.executemany(_INSERT_SECOND, seconds)
+
+
 class JournalWriter:
     """Appends records to the journal at `path`; `owner` names the process (a vantage, the controller, a guard).
 
@@ -96,14 +119,14 @@ class JournalWriter:
         waiting: list[threading.Event] = [opened]
         try:
             self._begin()
-            connection = self._open()
+            connection = open_journal(self.path, self._owner)
             try:
                 self._release(waiting)
                 ended = False
                 while not ended:
                     ended = self._write_batch(connection, waiting)
                     self._release(waiting)
-                _leave_wal(connection)
+                leave_wal(connection)
             finally:
                 connection.close()
         except (sqlite3.Error, OSError) as error:
@@ -116,15 +139,6 @@ class JournalWriter:
         for event in waiting:
             event.set()
         waiting.clear()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=5)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.executescript(_SCHEMA)
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('owner', ?)", (self._owner,))
-        return connection
 
     def _write_batch(self, connection: sqlite3.Connection, waiting: list[threading.Event]) -> bool:
         """Commit what is queued as one transaction; return True at the end of the queue."""
@@ -147,8 +161,7 @@ class JournalWriter:
             item = self._next(None)
         if rows:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT INTO records (t_ns, kind, vantage, body) VALUES (?, ?, ?, ?)", rows)
-            connection.executemany(_INSERT_SECOND, seconds)
+            insert(connection, rows, seconds)
             connection.execute("COMMIT")
         return ended
 
@@ -162,7 +175,7 @@ class JournalWriter:
 _NOTHING = object()
 
 
-def _leave_wal(connection: sqlite3.Connection) -> None:
+def leave_wal(connection: sqlite3.Connection) -> None:
     """Leave WAL mode, which needs a moment without readers; where there is none, the journal stays in it, whole."""
     for _ in range(LEAVE_WAL_TRIES):
         try:

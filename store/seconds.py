@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from core.records import Summary
@@ -22,6 +23,9 @@ class Second(NamedTuple):
     rtt_p99_ns: int
 
 
+_FIELDS = attrgetter(*Second._fields)
+
+
 def second_of(summary: Summary) -> Second:
     """Return the row of a summary."""
-    return Second._make(getattr(summary, name) for name in Second._fields)
+    return Second._make(_FIELDS(summary))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaos.drivers import DECLARED
+from core.clock_records import ClockOffset
 from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
@@ -291,3 +292,37 @@ def test_a_fault_that_ends_by_itself_ends_no_event(inventory: Inventory, experim
     every = tuple(replace(fault, hold_s=1.0) for fault in experiment.faults)
     found = judged(history(*reverted), inventory, replace(experiment, faults=every))
     assert found.events[1].at_ns == (FAULT_S + 5) * S
+
+
+def with_clock(records: Sequence[Record], bound_ns: int) -> list[Record]:
+    return [ClockOffset(0, "c1", "here", 5, bound_ns), *records]
+
+
+def test_a_verdict_that_depends_on_less_than_the_clocks_bound_is_unknown(
+    inventory: Inventory, experiment: Experiment
+) -> None:
+    """A drop 1 ms before the fault is its doing or not, by how well the agent's clock is known."""
+    drop = Drop(FAULT_S * S - 1_000_000, "c1", 0, "c1-0-0", DropCause.RESET, "", 1)
+    seen = judged(history(drop), inventory, experiment)
+    assert verdicts(seen)["sessions survive"] is Verdict.HELD
+    for bound_ns, expected in ((900_000, Verdict.HELD), (1_100_000, Verdict.UNKNOWN)):
+        found = judged(with_clock(history(drop), bound_ns), inventory, experiment)
+        assert verdicts(found)["sessions survive"] is expected
+    (words,) = [one.evidence for one in found.judgements if one.expected == "sessions survive"]
+    assert words.endswith("it depends on less than the 1.1 ms to which the agents' clocks are known")
+    assert found.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_clock_that_nobody_measured_makes_all_of_its_vantage_unknown(
+    inventory: Inventory, experiment: Experiment
+) -> None:
+    found = judged(with_clock(history(), -1), inventory, experiment)
+    assert {one.verdict for one in found.judgements if "c1" in one.vantages} == {Verdict.UNKNOWN}
+    assert "c1: its clock has not been measured against the controller's" in found.notes
+
+
+def test_an_agent_whose_clock_is_known_badly_is_shown(inventory: Inventory, experiment: Experiment) -> None:
+    assert (
+        "c1: its clock is known to 51 ms only" in judged(with_clock(history(), 51_000_000), inventory, experiment).notes
+    )
+    assert not judged(with_clock(history(), 49_000_000), inventory, experiment).notes

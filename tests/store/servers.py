@@ -193,6 +193,10 @@ jetstream {{ store_dir: "{path}", max_file_store: 20GB{domain} }}
 """
 
 
+LEAF_HUB = 'leafnodes {{ listen: "127.0.0.1:{port}" }}'
+LEAF = 'leafnodes {{ reconnect: 1, remotes: [ {{ url: "nats://127.0.0.1:{port}" }} ] }}'
+
+
 class Nats(Server):
     """nats-server with JetStream; `bus` is its address for clients."""
 
@@ -200,9 +204,9 @@ class Nats(Server):
 
 
 @contextlib.contextmanager
-def nats(path: Path, more: str = "", name: str = "hub", domain: str = "") -> Iterator[Nats]:
+def nats(path: Path, more: str = "", name: str = "hub", domain: str = "", port: int = 0) -> Iterator[Nats]:
     """nats-server; what it has acknowledged is in its files. `more` is added to its configuration."""
-    port, http = free_port(), free_port()
+    port, http = port or free_port(), free_port()
     config, store = path / f"{name}.conf", path / name
     domain = f', domain: "{domain}"' if domain else ""
     config.write_text(NATS.format(port=port, http=http, path=store, more=more, name=name, domain=domain))
