@@ -97,7 +97,10 @@ class WatchApp(App[None]):
         from tui.edge.standing import Watchman
 
         self.watchman = Watchman(
-            self.options.inventory, self.options.experiments, lambda s: self.post_message(Stood(s))
+            self.options.inventory,
+            self.options.experiments,
+            lambda s: self.post_message(Stood(s)),
+            self.options.game_days,
         )
         self.watchman.start()
 
@@ -124,6 +127,8 @@ class WatchApp(App[None]):
     def on_told(self, message: Told) -> None:
         """Tell what has become of something the user asked for."""
         self.notify(message.text, severity="error" if message.bad else "information", markup=False)
+        if self.watchman is not None:
+            self.watchman.look_now()
 
     def show_all(self) -> None:
         """Draw the present screen; beneath a dialog, the screen below it."""

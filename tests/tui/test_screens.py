@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from tests.tui.many import many
 from tests.tui.recorded import AFTER_S, OUTAGE_S, STEADY_S, StillApp, drawn, frame_at, paused
 from tui.edge.standing import read_experiments
 from tui.model.frame import Frame
-from tui.model.standing import RunLine, Standing
+from tui.model.standing import PlannedLine, RunLine, Schedule, ShipperLine, Standing
 
 PAGES = Path(__file__).parent / "snapshots"
 ROOT = Path(__file__).resolve().parents[2]
+FILES = ("site-failover.yaml",)
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
@@ -75,9 +77,25 @@ def standing() -> Standing:
         ),
     )
     audit = (Entry(1, 1_767_225_600_000_000_000, "uid 0", "armed", {"lease": "site-failover-abf45b"}, "00"),)
+    at = datetime(2026, 1, 6, 21, 30, tzinfo=UTC)
+    planned = tuple(
+        PlannedLine(
+            f"{name}-{days}", name, at + timedelta(days=days), local, why, "skip" in why, last, "lab.yaml", FILES
+        )
+        for name, days, local, why, last in (
+            ("weekly", 0, "Tue 2026-01-06 22:30:00 CET", "", "PASSED 12-30 21:30"),
+            ("surprise", 1, "Wed 2026-01-07 22:30:00 CET", "freeze: sale (on 2026-01-07, Europe/Brussels)", "-"),
+            ("weekly", 7, "Tue 2026-01-13 22:30:00 CET", "skipped: by uid 0", "PASSED 12-30 21:30"),
+        )
+    )
+    shippers = (
+        ShipperLine("v2 http://127.0.0.1:8086 ops vipchaos", "running", "", 0.4, 0, 0.0, 0, 54.1),
+        ShipperLine("v2 http://127.0.0.1:8428 - vipchaos", "waiting", "status 503: overloaded", 0.7, 1604, 31.2, 2, 0),
+    )
     experiments = read_experiments(ROOT / "experiments" / "lab.yaml", ROOT / "experiments")
     named = tuple(replace(line, files=tuple(Path(each).name for each in line.files)) for line in experiments)
-    return Standing(frame.view.now_ns, (lease,), "", True, runs, audit, named)
+    schedule = Schedule("game-days.yaml", planned, True)
+    return Standing(frame.view.now_ns, (lease,), "", True, runs, audit, named, schedule, shippers)
 
 
 async def page(size: tuple[int, int], moment: str, keys: tuple[str, ...]) -> str:
@@ -108,7 +126,9 @@ OPENED = [
     ("session-after", (120, 40), "after", ("3", "j", "j", "enter")),
     ("sessions-filtered", (120, 40), "many", ("3", "slash", *"state:silent slot:99", "enter")),
     ("sessions-ordered", (120, 40), "outage", ("3", "o", "o", "O", "G")),
-    ("plan", (120, 40), "steady", ("4", "tab", "j", "j", "j", "enter")),
+    ("planned", (120, 40), "steady", ("4", "tab", "j", "enter")),
+    ("schedule", (80, 24), "steady", ("4", "tab", "j")),
+    ("plan", (120, 40), "steady", ("4", "tab", "tab", "j", "j", "j", "enter")),
     ("compare", (120, 40), "steady", ("5", "j", "m", "j", "c")),
     ("help", (120, 40), "steady", ("question_mark",)),
     ("help-runs", (80, 24), "steady", ("5", "question_mark")),
