@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from store.alone import _LOOKED_AT_S, alone, held, take
+from store.alone import alone, held, take
 
 HOLD = """
 import sys, time
@@ -67,7 +67,7 @@ def test_a_file_that_was_taken_away_meanwhile_is_no_lock(tmp_path: Path, monkeyp
         take(path)
 
 
-def test_a_look_tells_whether_it_is_held_and_refuses_nobody(tmp_path: Path) -> None:
+def test_a_look_tells_whether_it_is_held_and_refuses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "lock"
     assert held(path) is False
     descriptor = take(path)
@@ -76,7 +76,5 @@ def test_a_look_tells_whether_it_is_held_and_refuses_nobody(tmp_path: Path) -> N
     assert held(path) is False
     looking = os.open(path, os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
-    soon = threading.Timer(_LOOKED_AT_S / 4, os.close, [looking])
-    soon.start()
+    monkeypatch.setattr(time, "sleep", lambda _: os.close(looking))
     os.close(take(path))
-    soon.join()
