@@ -103,11 +103,18 @@ Step = tuple[str, str, tuple[str, ...]]
 """A page's name, the moment that is shown, and the keys that lead there from the step before."""
 
 
-async def pages(size: tuple[int, int], steps: Sequence[Step]) -> dict[str, str]:
-    """Return what is drawn after each step, by the page's name; all steps in one application, one after another."""
+async def pages(size: tuple[int, int], steps: Sequence[Step], ready: Sequence[str] = ()) -> dict[str, str]:
+    """Return what is drawn after each step, by the page's name; all steps in one application, one after another.
+
+    `ready`: screens that are made ready before the first step.
+    """
     app, found = StillApp(), {}
     async with app.run_test(size=size) as pilot:
         app.seen.standing = standing()
+        for name in ready:
+            app.make_ready(name)
+            await pilot.pause()
+            assert app.current_mode == "live"
         for name, moment, keys in steps:
             app.seen.frame = MOMENTS[moment]()
             app.show_all()
@@ -156,6 +163,12 @@ def test_screens(size: tuple[int, int], steps: Sequence[Step], monkeypatch: pyte
         assert len(lines) <= size[1], name
         assert max(map(len, lines)) <= size[0], name
         assert found == path.read_text(), name
+
+
+def test_a_screen_that_was_made_ready_looks_as_one_that_was_not() -> None:
+    steps = [(f"{name}-outage", "outage", (key,)) for key, name in NAMES]
+    found = asyncio.run(pages((120, 40), steps, [name for _, name in NAMES]))
+    assert found == {name: (PAGES / f"{name}-120x40.txt").read_text() for name, _, _ in steps}
 
 
 def test_no_page_is_left_over() -> None:
