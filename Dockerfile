@@ -14,6 +14,7 @@ COPY lab lab
 COPY dashboards dashboards
 COPY tui tui
 COPY cli cli
+COPY experiments experiments
 RUN /opt/vipchaos/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
 
 FROM python:3.11.11-slim-bookworm AS vipchaos

@@ -18,15 +18,15 @@ from chaos.child import END_WAIT_S, Child, StillRunningError, ended
 from chaos.drivers import DECLARED
 from chaos.scheduler import Alarms
 from chaos.wall import wall_now
-from core.errors import ConfigError
 from core.exit_codes import EXIT_CODES
 from core.game_days import GameDay, key
-from core.loader import load_planned
+from core.loader import try_planned
 from core.records import Outcome
 from core.refusals import Refusal
-from core.schedule import Reason, Row, State, decide, refusal, withdrawn
+from core.schedule import Reason, Row, State, decide, why_not, withdrawn
 from store.ledger import AlreadyStartedError, Ledger
 from store.runs import home
+from store.skips import skipped
 
 _STATES = {Outcome.BLOCKED: State.BLOCKED, Outcome.ABORTED: State.ABORTED}
 ENDS = {
@@ -122,7 +122,7 @@ class Service:
     def _begin(self, game_day: GameDay, planned: datetime) -> None:
         now = self._world.now()
         row = Row(game_day.name, planned, State.STARTED, now, game_day.timing)
-        why = self._refusal(game_day, now)
+        why = self._refusal(game_day, planned, now)
         if why is not None:
             self._write([replace(row, state=State.BLOCKED, reason=why.reason, words=why.words)])
             return
@@ -144,13 +144,9 @@ class Service:
         self._running, self._child = game_day, child
         self._run = asyncio.create_task(self._attend(row, child))
 
-    def _refusal(self, game_day: GameDay, now: datetime) -> Refusal | None:
-        """Return why it must not start now; the files are read anew, so that a freeze set since then counts."""
-        try:
-            rails, duration = load_planned(game_day, DECLARED)
-        except ConfigError as error:
-            return Refusal(Reason.BAD_CONFIGURATION, str(error).splitlines()[0])
-        return refusal(game_day, rails, now, duration)
+    def _refusal(self, game_day: GameDay, planned: datetime, now: datetime) -> Refusal | None:
+        """Return why it must not start now; files and skips are read anew, so that a freeze set since then counts."""
+        return why_not(game_day, planned, now, try_planned(game_day, DECLARED), skipped(self._world.place))
 
     async def _attend(self, row: Row, child: Child) -> None:
         code = await asyncio.to_thread(child.wait)

@@ -23,10 +23,10 @@ from core.errors import BlockedError, CallError, PrivilegeError
 
 if TYPE_CHECKING:
     from store.influx import Destination
+    from store.shipping import Shipping
 
 NS = 1_000_000_000
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-SHOWN = 5
 INTERRUPTED = 130
 
 
@@ -108,6 +108,7 @@ def _ship(destination: Destination, token: str, environment: str, since_ns: int 
     from store.influx import Influx
     from store.ship_ledger import ShipLedger
     from store.shipper import Clocks, Shipper
+    from store.shipping import ledger_path
 
     stop = threading.Event()
     received: list[int] = []
@@ -118,7 +119,7 @@ def _ship(destination: Destination, token: str, environment: str, since_ns: int 
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    ledger = ShipLedger(_ledger_path(), destination.key)
+    ledger = ShipLedger(ledger_path(), destination.key)
     sink = Influx(destination, token)
     try:
         if since_ns is not None:
@@ -174,18 +175,13 @@ def _token(path: Path | None) -> str:
     return token
 
 
-def _ledger_path() -> Path:
-    from store.runs import home
-
-    return home() / "ship.db"
-
-
 @contextmanager
 def _alone(key: str) -> Iterator[None]:
     """Hold a lock: two shippers to one destination would do the same work twice."""
     from store.alone import take
+    from store.shipping import ledger_path
 
-    path = _ledger_path().with_suffix(".lock")
+    path = ledger_path().with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = take(path)
@@ -198,9 +194,9 @@ def _alone(key: str) -> Iterator[None]:
 
 
 def _status(as_json: bool) -> None:
-    from store.ship_ledger import standings
+    from store.shipping import shippings
 
-    found = [_standing(standing.destination) for standing in standings(_ledger_path())]
+    found = [_document(one) for one in shippings(time.time_ns())]
     if as_json:
         click.echo(json.dumps({"schema": 1, "destinations": found}, indent=2))
         return
@@ -216,29 +212,17 @@ def _status(as_json: bool) -> None:
             click.echo(f"    {letter['words']}\n      {letter['line']}")
 
 
-def _standing(destination: str) -> dict[str, Any]:
-    from store.feed import Feed
-    from store.ship_ledger import ShipLedger
-
-    ledger = ShipLedger(_ledger_path(), destination)
-    try:
-        standing = ledger.standing()
-        assert standing is not None
-        feed = Feed(ledger.cursors(), "")
-        lag = feed.lag()
-        now_ns = time.time_ns()
-        return {
-            "destination": destination,
-            "state": standing.state,
-            "words": standing.words,
-            "told_s_ago": round((now_ns - standing.wall_ns) / NS, 1),
-            "lag_records": lag.records,
-            "lag_s": round((now_ns - lag.since_wall_ns) / NS, 1) if lag.since_wall_ns else 0.0,
-            "accepted": standing.accepted,
-            "rate_per_s": round(standing.rate_per_s, 1),
-            "dead_letters": ledger.dead_letters(),
-            "last_dead": [{"words": one.words, "line": one.line} for one in ledger.last_dead(SHOWN)],
-            "unreadable": feed.unreadable,
-        }
-    finally:
-        ledger.close()
+def _document(one: Shipping) -> dict[str, Any]:
+    return {
+        "destination": one.standing.destination,
+        "state": one.standing.state,
+        "words": one.standing.words,
+        "told_s_ago": round(one.told_s_ago, 1),
+        "lag_records": one.lag_records,
+        "lag_s": round(one.lag_s, 1),
+        "accepted": one.standing.accepted,
+        "rate_per_s": round(one.standing.rate_per_s, 1),
+        "dead_letters": one.dead_letters,
+        "last_dead": [{"words": letter.words, "line": letter.line} for letter in one.last_dead],
+        "unreadable": dict(one.unreadable),
+    }

@@ -22,6 +22,7 @@ THEMES = ("dark", "light", "contrast", "16")
 @click.option("--port", type=click.IntRange(1, 65535), default=WEB_PORT, show_default=True, help="Port of --web.")
 @click.option("--inventory", type=click.Path(path_type=Path), help="Inventory of the experiments that can be run.")
 @click.option("--experiments", type=click.Path(path_type=Path, file_okay=False), help="Directory of experiments.")
+@click.option("--game-days", type=click.Path(path_type=Path, dir_okay=False), help="File of game days to show.")
 @click.option("--keys", type=click.Path(path_type=Path, dir_okay=False), help="YAML file of other keys (id: keys).")
 @click.option("--theme", type=click.Choice(THEMES), help="Without it: dark, or the terminal's own 16 colours.")
 @click.option("--local", is_flag=True, help="Show local time instead of UTC (key u).")
@@ -33,6 +34,7 @@ def watch(
     port: int,
     inventory: Path | None,
     experiments: Path | None,
+    game_days: Path | None,
     keys: Path | None,
     theme: str | None,
     local: bool,
@@ -61,7 +63,8 @@ def watch(
         return
     if not _screen():
         raise click.UsageError("the screens need a terminal; `vipchaos report RUN` prints, `--web` serves a browser")
-    sys.exit(guarded(lambda: _watch(path, arm, read_only, inventory, experiments, keys, theme, local, run is not None)))
+    files = (inventory, experiments, game_days)
+    sys.exit(guarded(lambda: _watch(path, arm, read_only, files, keys, theme, local, run is not None)))
 
 
 def _named(run: str) -> Path | None:
@@ -84,13 +87,14 @@ def _watch(
     path: Path | None,
     arm: bool,
     read_only: bool,
-    inventory: Path | None,
-    experiments: Path | None,
+    files: tuple[Path | None, Path | None, Path | None],
     keys: Path | None,
     theme: str | None,
     local: bool,
     from_begin: bool,
 ) -> int:
+    """Show the screens; `files`: inventory, experiments and game days of the Chaos screen."""
+    inventory, experiments, game_days = files
     os.environ.setdefault("TEXTUAL_FPS", "120")  # a key is answered at the next picture: 8 ms, not 16
     from cli.output import write_whole
     from core.errors import VipchaosError
@@ -109,6 +113,7 @@ def _watch(
                 offset_s=time.localtime().tm_gmtoff,
                 inventory=inventory or EXPERIMENTS / "lab.yaml",
                 experiments=experiments or EXPERIMENTS,
+                game_days=game_days,
                 write=write_whole,
                 from_begin=from_begin,
             )

@@ -175,3 +175,11 @@ def load_planned(game_day: GameDay, drivers: Drivers) -> tuple[Rails, timedelta]
     inventory = load_inventory(Path(game_day.inventory))
     experiments = load_experiments([Path(path) for path in game_day.experiments], inventory, drivers)
     return inventory.rails, longest(experiments)
+
+
+def try_planned(game_day: GameDay, drivers: Drivers) -> tuple[Rails, timedelta] | ConfigError:
+    """Return what `load_planned` does, or its error: one game day that cannot be read stops no other."""
+    try:
+        return load_planned(game_day, drivers)
+    except ConfigError as error:
+        return error

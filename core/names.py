@@ -6,9 +6,9 @@ Each name's signature, and what it cannot be told from: docs/recognising.md.
 from __future__ import annotations
 
 import enum
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 TOGETHER_NS = 5_000_000_000
@@ -85,11 +85,15 @@ def bursts(timed: Sequence[T], cuts: Sequence[int], apart: Callable[[Sequence[T]
     `cuts` are in order.
     """
     found: list[list[T]] = []
-    for item in sorted(timed, key=lambda item: item.t_ns):
-        last_ns = found[-1][-1].t_ns if found else 0
-        cut = bisect_right(cuts, last_ns) != bisect_right(cuts, item.t_ns)
-        if found and not cut and item.t_ns - last_ns <= TOGETHER_NS and not apart(found[-1], item):
+    last_ns = passed = 0
+    for item in sorted(timed, key=attrgetter("t_ns")):
+        t_ns = item.t_ns
+        before = passed
+        while passed < len(cuts) and cuts[passed] <= t_ns:
+            passed += 1
+        if found and passed == before and t_ns - last_ns <= TOGETHER_NS and not apart(found[-1], item):
             found[-1].append(item)
         else:
             found.append([item])
+        last_ns = t_ns
     return found

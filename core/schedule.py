@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
 from core.clock_changes import local
-from core.game_days import GameDay
+from core.errors import ConfigError
+from core.game_days import GameDay, key
 from core.rails import Rails
 from core.refusals import Refusal
 from core.windows import blocked
@@ -44,6 +45,7 @@ class Reason:
     PLAN_CHANGED = "plan_changed"
     NOT_PLANNED = "not_planned"
     PAUSED = "paused"
+    SKIPPED = "skipped"
     ALREADY_STARTED = "already_started"
     BAD_CONFIGURATION = "bad_configuration"
     STOPPED = "stopped"
@@ -115,6 +117,22 @@ def refusal(game_day: GameDay, rails: Rails, begin: datetime, duration: timedelt
         if pause.touches(begin, begin + duration):
             return Refusal(Reason.PAUSED, pause.words)
     return blocked(rails.windows, rails.freezes, begin, duration)
+
+
+Loaded = tuple[Rails, timedelta] | ConfigError
+"""What a planned run's files say: guard rails and longest duration, or why they cannot be read."""
+
+
+def why_not(
+    game_day: GameDay, planned: datetime, begin: datetime, loaded: Loaded, skips: Mapping[str, str]
+) -> Refusal | None:
+    """Return why the run planned for `planned` must not begin at `begin`, or None. `skips`: `store.skips.skipped`."""
+    left_out = skips.get(key(game_day.name, planned))
+    if left_out is not None:
+        return Refusal(Reason.SKIPPED, left_out)
+    if isinstance(loaded, ConfigError):
+        return Refusal(Reason.BAD_CONFIGURATION, str(loaded).splitlines()[0])
+    return refusal(game_day, loaded[0], begin, loaded[1])
 
 
 def next_runs(game_days: Sequence[GameDay], after: datetime, count: int) -> list[tuple[datetime, GameDay]]:

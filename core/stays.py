@@ -60,7 +60,10 @@ _AT, _SINCE, _INSTANT = attrgetter("t_ns"), attrgetter("since_ns"), itemgetter(0
 
 @dataclass
 class SlotHistory:
-    """What one slot has lived through, each list in order of time; outages by their end, one that lasts is last."""
+    """What one slot has lived through, each list in order of time; outages by their end, one that lasts is last.
+
+    `dropped_ns`: when each session was dropped first; `resets_ns`: when one was reset; `ends_ns`: those of the outages.
+    """
 
     stays: list[Stay] = field(default_factory=list)
     paths: list[PathTraced] = field(default_factory=list)
@@ -68,6 +71,8 @@ class SlotHistory:
     outages: list[Outage] = field(default_factory=list)
     open_since_ns: int | None = None
     dropped_ns: dict[str, int] = field(default_factory=dict)
+    resets_ns: list[int] = field(default_factory=list)
+    ends_ns: list[int] = field(default_factory=list)
 
     def at(self, t_ns: int) -> Stay | None:
         """Return where the slot was answered from at `t_ns`; None where its session had been dropped by then."""
@@ -80,7 +85,7 @@ class SlotHistory:
 
     def had_outage(self, after_ns: int, until_ns: int) -> bool:
         """Whether an outage ended, or still lasted, between two instants."""
-        for gap in self.outages[bisect_right(self.outages, after_ns, key=_until) :]:
+        for gap in self.outages[bisect_right(self.ends_ns, after_ns) :]:
             if gap.until_ns is not None and gap.until_ns > until_ns:
                 break
             if gap.from_ns < until_ns:
@@ -90,9 +95,8 @@ class SlotHistory:
 
     def was_reset(self, from_ns: int, until_ns: int) -> bool:
         """Whether a session was reset between two instants, both included."""
-        first = bisect_left(self.drops, from_ns, key=_AT)
-        last = bisect_right(self.drops, until_ns, key=_AT)
-        return any(drop.cause is DropCause.RESET for drop in self.drops[first:last])
+        first = bisect_left(self.resets_ns, from_ns)
+        return first < len(self.resets_ns) and self.resets_ns[first] <= until_ns
 
 
 @dataclass
@@ -113,8 +117,11 @@ def lasting(slot: SlotHistory, end_ns: int) -> Iterator[tuple[Stay, int]]:
     """Yield each stay of a slot with when it ended: at the next, at the drop of its session, or at `end_ns`."""
     following = [stay.since_ns for stay in slot.stays[1:]]
     for stay, until_ns in zip(slot.stays, [*following, end_ns], strict=True) if slot.stays else ():
-        dropped = [drop.t_ns for drop in slot.drops if drop.session == stay.session and drop.t_ns >= stay.since_ns]
-        yield stay, min([until_ns, *dropped])
+        dropped_ns = slot.dropped_ns.get(stay.session, until_ns)
+        if dropped_ns < stay.since_ns:  # answers that came after it: it is the next drop of the session, if any
+            mine = (drop.t_ns for drop in slot.drops if drop.session == stay.session)
+            dropped_ns = min((t_ns for t_ns in mine if t_ns >= stay.since_ns), default=until_ns)
+        yield stay, min(until_ns, dropped_ns)
 
 
 def gather(kinds: Kinds) -> dict[str, History]:
@@ -131,6 +138,8 @@ def gather(kinds: Kinds) -> dict[str, History]:
             slot = found[drop.vantage].slots[drop.slot]
             slot.drops.append(drop)
             slot.dropped_ns.setdefault(drop.session, drop.t_ns)
+            if drop.cause is DropCause.RESET:
+                slot.resets_ns.append(drop.t_ns)
     for seen in _in_order(kinds.of(NodesSeen)):
         found[seen.vantage].seen.append((seen.t_ns, dict(seen.nodes)))
     for outage in _outages(kinds):
@@ -141,6 +150,7 @@ def gather(kinds: Kinds) -> dict[str, History]:
             slot.outages.sort(key=_until)
             if slot.open_since_ns is not None:
                 slot.outages.append(Outage(slot.open_since_ns, None, slot.open_since_ns))
+            slot.ends_ns = list(map(_until, slot.outages))
     return dict(found)
 
 

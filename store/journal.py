@@ -186,9 +186,11 @@ def leave_wal(connection: sqlite3.Connection) -> None:
             return
 
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _row(record: Record) -> tuple[int, str, str, str]:
-    body = json.dumps(to_body(record), separators=(",", ":"))
-    return record.t_ns, type(record).__name__, getattr(record, "vantage", ""), body
+    return record.t_ns, type(record).__name__, getattr(record, "vantage", ""), _written(to_body(record))
 
 
 def read_journal(path: Path, after_seq: int = 0) -> tuple[list[Record], int]:

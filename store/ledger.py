@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from core.errors import BlockedError, VipchaosError
 from core.schedule import Row, State
-from store.alone import take
+from store.alone import held, take
 from store.runs import home
 
 _COLUMNS = tuple(field.name for field in fields(Row))
@@ -33,6 +33,9 @@ CREATE TRIGGER IF NOT EXISTS no_change BEFORE UPDATE ON rows BEGIN SELECT RAISE(
 CREATE TRIGGER IF NOT EXISTS no_removal BEFORE DELETE ON rows BEGIN SELECT RAISE(ABORT, 'rows are never removed'); END;
 """
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM rows"  # noqa: S608  the names of the fields above
+
+
+_LOCK = "serve.lock"
 
 
 class LedgerError(VipchaosError):
@@ -50,6 +53,11 @@ def directory() -> Path:
     return home() / "schedule"
 
 
+def served(place: Path) -> bool | None:
+    """Tell whether a `vipchaos serve` has the ledger in `place`; None where this user may not look."""
+    return held(place / _LOCK)
+
+
 class Ledger:
     """The ledger in `place`, open for writing, as a context. Raises BlockedError when another process has it."""
 
@@ -57,7 +65,7 @@ class Ledger:
         self.path = place / "ledger.db"
         place.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock = take(place / "serve.lock")
+            self._lock = take(place / _LOCK)
         except BlockingIOError as error:
             raise BlockedError(f"{place}: another `vipchaos serve` has this ledger; stop that one first") from error
         try:

@@ -7,15 +7,17 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.events import ScreenSuspend
 from textual.screen import Screen
 
 from tui.edge.tail import Tail
-from tui.keys import EVERYWHERE, load_keymap
+from tui.keys import EVERYWHERE, SCREENS, load_keymap
 from tui.messages import Framed, Stood, Told
 from tui.model.clock import Clock, parse_seek
 from tui.model.frame import Frame
@@ -35,6 +37,8 @@ SWITCH_S = 0.001
 """A key waits for the thread that reads so long at most."""
 STANDING_AFTER_S = 0.3
 """What stands on the machine is looked for after the first picture is there."""
+READY_AFTER_S, READY_EVERY_S = 0.6, 0.15
+"""Then the screens that nobody has looked at yet are made ready, one after another."""
 
 
 class WatchApp(App[None]):
@@ -92,12 +96,27 @@ class WatchApp(App[None]):
         self.tail = Tail(self.options.run, lambda frame: self.post_message(Framed(frame)), self.options.from_begin)
         self.tail.start()
         self.set_timer(STANDING_AFTER_S, self._start_standing)
+        for number, (_, name, _) in enumerate(SCREENS):
+            self.set_timer(READY_AFTER_S + number * READY_EVERY_S, partial(self.make_ready, name))
+
+    def make_ready(self, name: str) -> None:
+        """Lay a screen out before it is gone to: it is answered in 20 ms then, and not in 60 to 90."""
+        if name in self._screen_stacks or not self.is_running:
+            return
+        self._init_mode(name)
+        screen = self._screen_stacks[name][0]
+        # It was mounted with the styles of now; Textual would look all of them up again at the first switch to it.
+        screen._css_update_count = self._css_update_count  # noqa: SLF001
+        screen.post_message(ScreenSuspend())
 
     def _start_standing(self) -> None:
         from tui.edge.standing import Watchman
 
         self.watchman = Watchman(
-            self.options.inventory, self.options.experiments, lambda s: self.post_message(Stood(s))
+            self.options.inventory,
+            self.options.experiments,
+            lambda s: self.post_message(Stood(s)),
+            self.options.game_days,
         )
         self.watchman.start()
 
@@ -124,6 +143,8 @@ class WatchApp(App[None]):
     def on_told(self, message: Told) -> None:
         """Tell what has become of something the user asked for."""
         self.notify(message.text, severity="error" if message.bad else "information", markup=False)
+        if self.watchman is not None:
+            self.watchman.look_now()
 
     def show_all(self) -> None:
         """Draw the present screen; beneath a dialog, the screen below it."""

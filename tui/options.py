@@ -30,6 +30,7 @@ class Options:
     offset_s: int = 0
     inventory: Path | None = None
     experiments: Path | None = None
+    game_days: Path | None = None
     exports: Path = field(default_factory=Path.cwd)
     write: Writer = _nowhere
     from_begin: bool = False

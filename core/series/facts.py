@@ -99,7 +99,9 @@ def _path(record: PathTraced, run: str) -> Points:
 
 def _fault(record: FaultStep, run: str) -> Points:
     title = f"{record.fault}: {record.phase.replace('_', ' ')}"
-    values = (run, title, record.detail, record.lease, record.lease_s)
+    late_ns = record.t_ns - record.planned_ns if record.planned_ns else None
+    took_ns = record.t_ns - record.began_ns if record.began_ns else None
+    values = (run, title, record.detail, record.lease, record.lease_s, late_ns, took_ns)
     return (Point(FAULTS, (record.experiment or "none", record.fault, record.phase), values, record.t_ns),)
 
 
@@ -118,7 +120,7 @@ def _probe(record: ProbeStarted, run: str) -> Points:
 
 def _run(record: RunStarted, _: str) -> Points:
     """The run's own point: its end writes it anew, over this one (see `core.series.outcome`)."""
-    values = (record.run, RUNNING, "", len(record.experiments), record.version, None)
+    values = (record.run, RUNNING, "", len(record.experiments), record.version, None, "")
     return (Point(RUNS, (), values, record.t_ns),)
 
 

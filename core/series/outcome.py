@@ -42,7 +42,15 @@ def outcome_points(records: Sequence[Record], verdict: RunVerdict, run: str, off
 def _run(started: RunStarted, end_ns: int, verdict: RunVerdict) -> Point:
     outcome: Outcome = verdict.outcome
     duration_s = (end_ns - started.t_ns) / S
-    values = (started.run, str(outcome), verdict.reason, len(started.experiments), started.version, duration_s)
+    values = (
+        started.run,
+        str(outcome),
+        verdict.reason,
+        len(started.experiments),
+        started.version,
+        duration_s,
+        verdict.reason_code,
+    )
     return Point(RUNS, (), values, started.t_ns)
 
 

@@ -169,6 +169,8 @@ FAULTS = Measurement(
         _text("detail", "what was done and seen"),
         _text("lease", "id of the lease"),
         Field("lease_s", Kind.FLOAT, "s", "how long the lease lets it stay"),
+        _integer("late_ns", "ns", "`injecting`: asked for so long after its planned instant; else absent"),
+        _integer("took_ns", "ns", "`injected`: its command took so long, the effect came meanwhile; else absent"),
     ),
     "faults of all experiments x 10",
 )
@@ -200,6 +202,7 @@ RUNS = Measurement(
         _integer("experiments", "experiments", "in the run"),
         _text("version", "of vipchaos"),
         Field("duration_s", Kind.FLOAT, "s", "from start to end; absent while it runs"),
+        _text("reason_code", "`reason` for programs: held, broken, unknown, or a refusal's code; empty while it runs"),
     ),
     "1",
 )

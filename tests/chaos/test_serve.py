@@ -28,6 +28,7 @@ from core.game_days import GameDay, Once, Repeated
 from core.schedule import Row, State
 from core.windows import DAY, Freeze
 from store.ledger import Ledger, history
+from store.skips import skip
 from tests.chaos.served import ENDS, NAMES, ROOT, game_days, stand_in
 from tests.waiting import wait_for
 
@@ -245,8 +246,11 @@ def test_blocked_rows(tmp_path: Path, soon: GameDay) -> None:
         "paused": replace(soon, pauses=(Freeze("holiday", today, today + DAY, ZoneInfo("UTC")),)),
         "bad_configuration": replace(soon, inventory=str(tmp_path / "gone.yaml")),
         "freeze": replace(soon, inventory=str(frozen)),
+        "skipped": soon,
     }.items():
         make_due(tmp_path / reason, [day])
+        if reason == "skipped":
+            skip(tmp_path / reason, day.name, history(tmp_path / reason, 1)[0].planned, "by the test")
         rows = serve_here(tmp_path / reason, [day], _never, ended)
         assert [(row.state, row.reason) for row in rows] == [(State.BLOCKED, reason)]
 

@@ -68,6 +68,19 @@ def test_the_next_runs_in_utc_and_local_time(game_days: Path) -> None:
     assert done.stderr == "later is not enabled\n"
 
 
+def test_a_run_is_skipped_and_taken_back(game_days: Path, tmp_path: Path) -> None:
+    home = {"VIPCHAOS_HOME": str(tmp_path / "home")}
+    when = ("--from", "2026-10-23T12:00:00Z")
+    done = vipchaos("schedule", str(game_days), "--skip", "nightly", *when, **home)
+    assert done.stdout == "2026-10-24 00:30:00 UTC  Sat 2026-10-24 02:30:00 CEST    nightly is left out\n"
+    done = vipchaos("schedule", str(game_days), "--next", "2", *when, **home)
+    assert [f"BLOCKED skipped: by uid {os.getuid()}" in line for line in done.stdout.splitlines()] == [True, False]
+    done = vipchaos("schedule", str(game_days), "--unskip", "nightly", *when, **home)
+    assert done.stdout.endswith("nightly runs after all\n")
+    done = vipchaos("schedule", str(game_days), "--unskip", "nightly", *when, **home)
+    assert (done.returncode, done.stderr) == (2, "error: nightly: none of its next 100 runs is left out\n")
+
+
 def test_what_will_be_blocked_and_why(game_days: Path) -> None:
     inventory = game_days.parent / "lab.yaml"
     inventory.write_text(inventory.read_text() + RAILS)

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -178,14 +178,41 @@ def asked(log: Path) -> set[str]:
     return set(re.findall(r'"traffic_annotation":101845102,"url":"([^"]+)"', log.read_text()))
 
 
-@pytest.mark.parametrize("scheme", [0, 1])
-def test_chromium_shows_it_without_a_word(page_file: Path, scheme: int) -> None:
+@dataclass(frozen=True)
+class Drawn:
+    """What one start of Chromium made of the page."""
+
+    said: str
+    dom: str
+    asked: set[str]
+    shot: bytes
+    printed: bytes
+
+
+@pytest.fixture(scope="module")
+def drawn(page_file: Path) -> list[Drawn]:
+    """The page in the light (1) and in the dark (0), each started once: as a document, a picture and on paper."""
+    found = []
+    for scheme in (0, 1):
+        log, shot, paper = (page_file.parent / f"{scheme}.{kind}" for kind in ("json", "png", "pdf"))
+        done = chromium(
+            page_file,
+            f"--blink-settings=preferredColorScheme={scheme}",
+            "--dump-dom",
+            f"--log-net-log={log}",
+            f"--screenshot={shot}",
+            f"--print-to-pdf={paper}",
+        )
+        found.append(Drawn(done.stderr, done.stdout, asked(log), shot.read_bytes(), paper.read_bytes()))
+    return found
+
+
+def test_chromium_shows_it_without_a_word(page_file: Path, drawn: list[Drawn]) -> None:
     """No console message; nothing asked of any network; as many charts in the document as in the file."""
-    log = page_file.parent / f"net-{scheme}.json"
-    done = chromium(page_file, f"--blink-settings=preferredColorScheme={scheme}", "--dump-dom", f"--log-net-log={log}")
-    assert "CONSOLE" not in done.stderr
-    assert done.stdout.count("<svg") == page_file.read_text("utf-8").count("<svg")
-    assert not asked(log)
+    for each in drawn:
+        assert "CONSOLE" not in each.said
+        assert each.dom.count("<svg") == page_file.read_text("utf-8").count("<svg")
+        assert not each.asked
 
 
 def test_chromium_would_tell(tmp_path: Path) -> None:
@@ -198,16 +225,11 @@ def test_chromium_would_tell(tmp_path: Path) -> None:
     assert asked(log) == {"http://127.0.0.1:9/x.png"}
 
 
-def test_it_differs_in_the_dark_and_prints(page_file: Path) -> None:
-    shots = []
-    for scheme in (0, 1):
-        path = page_file.parent / f"shot-{scheme}.png"
-        chromium(page_file, f"--blink-settings=preferredColorScheme={scheme}", f"--screenshot={path}")
-        shots.append(path.read_bytes())
-    assert shots[0] != shots[1]
-    printed = page_file.parent / "page.pdf"
-    chromium(page_file, f"--print-to-pdf={printed}")
-    assert printed.read_bytes().startswith(b"%PDF")
+def test_it_differs_in_the_dark_and_prints(drawn: list[Drawn]) -> None:
+    dark, light = drawn
+    assert dark.shot.startswith(b"\x89PNG")
+    assert dark.shot != light.shot
+    assert light.printed.startswith(b"%PDF")
 
 
 def test_the_fixture_is_a_whole_run(shown: View) -> None:

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,30 @@ def test_who_is_not_root_says_so(compose: dict[str, Any]) -> None:
         assert source == "vipchaos" or re.fullmatch(r"[a-z]+:\d+\.\d+\.\d+-\S+", source)
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE):
         assert all((ROOT / one).exists() for one in source.split())
+
+
+def test_the_image_and_the_package_hold_all_that_the_command_needs() -> None:
+    """What is not let through by .dockerignore cannot be copied; what is no package's data is not installed."""
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert ignored[0] == "*"
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    sources = {source for sources in copied for source in sources.split()}
+    assert {f"!{source}" for source in sources} == {line for line in ignored if line.startswith("!")}
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = set(setuptools["packages"])
+    assert {package.partition(".")[0] for package in packages} <= sources
+    for path in (ROOT / source for source in sorted(sources)):
+        for module in sorted(path.rglob("*.py")):
+            assert ".".join(module.parent.relative_to(ROOT).parts) in packages, module
+    data = {
+        path.relative_to(ROOT)
+        for package, globs in setuptools["package-data"].items()
+        for glob in globs
+        for path in (ROOT / package.replace(".", "/")).glob(glob)
+    }
+    read = {path.relative_to(ROOT) for path in (ROOT / "experiments").rglob("*.yaml")}
+    read |= {Path("tui/vipchaos.tcss"), Path("dashboards/report/page.css"), Path("dashboards/report/page.html.j2")}
+    assert data == read | {Path("chaos/askpass")}
 
 
 def test_secrets_are_made_once_and_each_for_its_user(compose: dict[str, Any], tmp_path: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from store.alone import alone, take
+from store.alone import alone, held, take
 
 HOLD = """
 import sys, time
@@ -63,3 +65,16 @@ def test_a_file_that_was_taken_away_meanwhile_is_no_lock(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "open", and_away)
     with alone(path), pytest.raises(BlockingIOError):
         take(path)
+
+
+def test_a_look_tells_whether_it_is_held_and_refuses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lock"
+    assert held(path) is False
+    descriptor = take(path)
+    assert held(path) is True
+    os.close(descriptor)
+    assert held(path) is False
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(time, "sleep", lambda _: os.close(looking))
+    os.close(take(path))

@@ -29,7 +29,7 @@ from store.shipper import Clocks, Shipper
 from tests.core.test_series import types
 from tests.store.journals import WALL_NS, S, append, busy, drop, make_run, started, summary
 from tests.store.servers import Influx1, Server, Victoria, influx1, victoria
-from tests.store.test_shipper import whole_run
+from tests.store.ship_world import whole_run
 from tests.waiting import wait_for
 
 POINTS = int(os.environ.get("VIPCHAOS_SHIP_POINTS", "60000"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -55,18 +56,17 @@ def with_app(work: Callable[[WatchApp, Pilot[None]], Awaitable[None]], options: 
     asyncio.run(body())
 
 
-@pytest.mark.parametrize("keys", ["1", "2", "6", "3 enter", "4 tab"])
-def test_the_kill_switch_is_one_key_on_every_screen(stopped: list[str], keys: str) -> None:
+def test_the_kill_switch_is_one_key_on_every_screen(stopped: list[str]) -> None:
     async def work(app: WatchApp, pilot: Pilot[None]) -> None:
-        for key in keys.split():
-            await pilot.press(key)
+        for number, keys in enumerate(("1", "2", "3", "enter", "escape 4", "tab", "5", "6"), 1):
+            await pilot.press(*keys.split())
             await pilot.pause()
-        await pilot.press("K")
-        await until(lambda: stopped)
+            await pilot.press("K")
+            await until(lambda number=number: len(stopped) == number)  # type: ignore[misc]
         await until(lambda: "nothing is out; new faults" in "\n".join(drawn(app)))
 
     with_app(work)
-    assert len(stopped) == 1
+    assert len(stopped) == 8
 
 
 def test_while_a_line_is_typed_its_other_key_works_and_k_is_a_letter(stopped: list[str]) -> None:
@@ -127,7 +127,7 @@ def test_a_fault_runs_only_armed_and_with_its_name_typed(
     monkeypatch.setattr(acting, "run_experiment", run_experiment)
 
     async def work(app: WatchApp, pilot: Pilot[None]) -> None:
-        await pilot.press("4", "tab", "j", "j")
+        await pilot.press("4", "tab", "tab", "j", "j")
         await pilot.press("R")
         await pilot.pause()
         if armed:
@@ -140,6 +140,49 @@ def test_a_fault_runs_only_armed_and_with_its_name_typed(
 
     with_app(work, Options(armed=armed, inventory=Path("lab.yaml")))
     assert asked == ([("site-failover.yaml",)] if runs else [])
+
+
+@pytest.mark.parametrize(("armed", "down", "wanted"), [(False, 0, True), (False, 2, None), (True, 2, False)])
+def test_a_planned_run_is_skipped_by_a_key_and_taken_back_only_armed(
+    monkeypatch: pytest.MonkeyPatch, armed: bool, down: int, wanted: bool | None
+) -> None:
+    asked: list[tuple[str, int, bool]] = []
+
+    def leave_out(game_day: str, planned: datetime, wanted: bool, tell: object) -> None:
+        del tell
+        asked.append((game_day, planned.day, wanted))
+
+    monkeypatch.setattr(acting, "leave_out", leave_out)
+
+    async def work(app: WatchApp, pilot: Pilot[None]) -> None:
+        await pilot.press("4", "s", "tab", *["j"] * down, "s")
+        await pilot.pause()
+        assert "put the cursor on a planned run first" in "\n".join(drawn(app))
+
+    with_app(work, Options(armed=armed))
+    assert asked == ([] if wanted is None else [("weekly", 6 + 7 * (down == 2), wanted)])
+
+
+@pytest.mark.parametrize(("keys", "typed", "dry"), [("tab R", "weekly", False), ("tab tab j j d", "", True)])
+def test_a_planned_run_is_run_now_and_an_experiment_dry(
+    monkeypatch: pytest.MonkeyPatch, keys: str, typed: str, dry: bool
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def run_experiment(inventory: Path, files: tuple[str, ...], tell: object, dry: bool = False) -> None:
+        del tell
+        asked.append((f"{inventory.name} {' '.join(files)}", dry))
+
+    monkeypatch.setattr(acting, "run_experiment", run_experiment)
+
+    async def work(_: WatchApp, pilot: Pilot[None]) -> None:
+        await pilot.press("4", *keys.split())
+        await pilot.pause()
+        await pilot.press(*typed, *["enter"] * (not dry))
+        await until(lambda: asked)
+
+    with_app(work, Options(armed=not dry, inventory=Path("lab.yaml")))
+    assert asked == [("lab.yaml site-failover.yaml", dry)]
 
 
 def test_the_palette_offers_what_keys_do() -> None:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from chaos.drivers import DECLARED
 from core.loader import load_experiments, load_inventory
-from core.records import Drop, Heartbeats, Opened, OutageBegan
+from core.records import Clock, Drop, DropCause, Heartbeats, Opened, OutageBegan, OutageEnded, ProbeStarted
 from tests.tui.recorded import AFTER_S, OUTAGE_S, STEADY_S, frame_at, records, tape
 from tui.model.faults import acts_on
 from tui.model.fold import Fold
 from tui.model.headline import Mood, headline
 from tui.model.tape import MARK_EVERY, Tape
+from tui.model.vantage import VantageFold
 from tui.model.view import View
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
@@ -87,6 +88,43 @@ def test_counts_are_those_of_the_journal() -> None:
         sessions = [record for record in mine if not getattr(record, "held_kernel", False)]
         assert vantage.drops == sum(isinstance(record, Drop) for record in sessions)
         assert vantage.restarted == sum(isinstance(record, Opened) and record.restart > 0 for record in sessions)
+
+
+def gap(s_a_ns: int, s_b_ns: int, t_ns: int, clock: Clock = Clock.DATA_PLANE, own: bool = False) -> OutageEnded:
+    """The end of a gap from one answered heartbeat to another, told at `t_ns`; the period is 10."""
+    slot = -1 if clock is Clock.NEW_CONNECTIONS else 0
+    a1_ns, b1_ns = s_a_ns + 10, s_b_ns - 10
+    return OutageEnded(
+        t_ns, "c1", slot, clock, s_a_ns, s_a_ns + 1, a1_ns, b1_ns, s_b_ns, s_b_ns + 1, 9, 0, 0, own, True
+    )
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_end_of_an_older_outage_told_late_ends_no_newer_one(own: bool) -> None:
+    fold = VantageFold("c1")
+    fold.take(ProbeStarted(0, 0, "c1", "ring", 1, 10, 10))
+    fold.take(Opened(1, "c1", 0, "c1-0-0", "10.0.0.1", 1000, 5, 0))
+    for clock, slot in ((Clock.DATA_PLANE, 0), (Clock.NEW_CONNECTIONS, -1)):
+        fold.take(OutageBegan(130, "c1", slot, clock, 100))
+        fold.take(OutageBegan(530, "c1", slot, clock, 500))
+        fold.take(gap(100, 300, 540, clock, own))
+    view = fold.view()
+    assert (view.silent, view.no_new_since_ns) == (1, 500)
+    for clock in (Clock.DATA_PLANE, Clock.NEW_CONNECTIONS):
+        fold.take(gap(500, 700, 710, clock))
+    view = fold.view()
+    assert (view.silent, view.no_new_since_ns) == (0, 0)
+
+
+def test_the_end_of_an_outage_before_a_drop_does_not_answer_the_slot() -> None:
+    fold = VantageFold("c1")
+    fold.take(ProbeStarted(0, 0, "c1", "ring", 1, 10, 10))
+    fold.take(Opened(1, "c1", 0, "c1-0-0", "10.0.0.1", 1000, 5, 0))
+    fold.take(Drop(400, "c1", 0, "c1-0-0", DropCause.RESET, "", 399))
+    fold.take(gap(100, 300, 410))
+    assert fold.view().silent == 1
+    fold.take(gap(350, 600, 610))
+    assert fold.view().silent == 0
 
 
 def test_a_fault_is_drawn_at_the_nodes_that_it_acts_on() -> None:

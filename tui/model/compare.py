@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.experiment import Experiment
 from core.plan import longest_s, timeline
-from tui.model.standing import RunLine
+from tui.model.standing import PlannedLine, RunLine
 
 OUTCOME_SIGNS = {"PASSED": ("●", "good"), "FAILED": ("✖", "bad"), "": ("…", "quiet")}
 
@@ -63,3 +63,16 @@ def plan(experiments: Sequence[Experiment], files: Sequence[str]) -> list[tuple[
             lines += [("", ""), (f"{last}: {title}", "strong")]
         lines.append((f"{step.at_s:>+8.1f} s  {step.kind:<8} {step.fault}", "odd" if step.kind == "inject" else ""))
     return lines
+
+
+def planned_run(line: PlannedLine) -> list[tuple[str, str]]:
+    """Return all that is known of a planned run."""
+    blocked = f"will be blocked: {line.blocked}" if line.blocked else "nothing that is known blocks it"
+    return [
+        (f"planned for {line.at:%Y-%m-%d %H:%M:%S} UTC, which is {line.local}", "strong"),
+        (blocked, "odd" if line.blocked else ""),
+        (f"last run: {line.last}", ""),
+        ("", ""),
+        (f"inventory {line.inventory}", ""),
+        *[(f"experiment {path}", "") for path in line.files],
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from core.outage import ends
 from core.records import Answer, Drop, KnownBy, Opened, OutageBegan, OutageEnded
 from tui.model.history import History, What
 from tui.model.places import NOWHERE, Place
@@ -17,6 +18,7 @@ class Session:
     """One slot. `silent_since_ns` is 0 while it is answered; `down`: its session ended and no other is open yet.
 
     `counted` is the last span of silence that the history has; `heard_ns` when the slot's state changed last.
+    `last_sent_ns`: the heartbeat after which the outage began that goes on; None where none was told.
     """
 
     vantage: str
@@ -31,6 +33,7 @@ class Session:
     server: str = ""
     down: bool = True
     silent_since_ns: int = 0
+    last_sent_ns: int | None = None
     counted: tuple[int, int] = (0, 0)
     drops: int = 0
     last_cause: str = ""
@@ -110,21 +113,28 @@ def fell_silent(session: Session, record: OutageBegan, period_ns: int, history: 
     since_ns = max(min(record.last_sent_ns + period_ns, record.t_ns), session.counted[1])
     if session.silent_since_ns:
         if session.silent_since_ns <= since_ns:
-            return session
+            return replace(session, last_sent_ns=record.last_sent_ns)
         history.add(What.SILENT_FROM, session.silent_since_ns, -1)
     history.add(What.SILENT_FROM, since_ns)
-    return replace(session, silent_since_ns=since_ns, heard_ns=record.t_ns)
+    return replace(session, silent_since_ns=since_ns, last_sent_ns=record.last_sent_ns, heard_ns=record.t_ns)
 
 
 def outage_ended(session: Session, record: OutageEnded, history: History) -> Session:
-    """Return the slot answered again; the history gets the true span. What the probe did itself is no silence."""
+    """Return the slot answered again; the history gets the true span. What the probe did itself is no silence.
+
+    The end of an outage before the one that goes on, told late, adds its span and ends nothing.
+    """
+    since_ns = session.silent_since_ns
+    goes_on = bool(since_ns) and (record.s_b_ns <= since_ns or not ends(record, session.last_sent_ns))
     if record.self_inflicted:
         history.add(What.LATE_FROM, record.s_a_ns)
         history.add(What.LATE_TO, record.s_b_ns)
-        if session.silent_since_ns and not session.down:
-            history.add(What.SILENT_FROM, session.silent_since_ns, -1)
-            session = replace(session, silent_since_ns=0)
+        if since_ns and not session.down and not goes_on:
+            history.add(What.SILENT_FROM, since_ns, -1)
+            session = replace(session, silent_since_ns=0, last_sent_ns=None)
         return session
+    if goes_on:
+        return _counted(session, record.s_a1_ns, min(record.s_b_ns, since_ns), history)
     return replace(answered_again(session, record.s_a1_ns, record.s_b_ns, history), heard_ns=record.t_ns)
 
 
@@ -133,12 +143,17 @@ def answered_again(session: Session, from_ns: int, until_ns: int, history: Histo
     if session.silent_since_ns:
         history.add(What.SILENT_FROM, session.silent_since_ns, -1)
         from_ns = min(from_ns, session.silent_since_ns) if session.silent_since_ns >= session.counted[1] else from_ns
+    return replace(_counted(session, from_ns, until_ns, history), silent_since_ns=0, last_sent_ns=None)
+
+
+def _counted(session: Session, from_ns: int, until_ns: int, history: History) -> Session:
+    """Tell the history of a silence that is over, but for what it has of it already."""
     begin_ns, end_ns = session.counted
     for low_ns, high_ns in ((from_ns, min(until_ns, begin_ns)), (max(from_ns, end_ns), until_ns)):
         if low_ns < high_ns and (high_ns <= begin_ns or low_ns >= end_ns):
             history.add(What.SILENT_FROM, low_ns)
             history.add(What.SILENT_TO, high_ns)
-    return replace(session, silent_since_ns=0, counted=(from_ns, max(until_ns, end_ns)))
+    return replace(session, counted=(from_ns, max(until_ns, end_ns)))
 
 
 def closed(session: Session, t_ns: int, history: History) -> None:

@@ -6,6 +6,7 @@ import copy
 from collections import Counter, deque
 from dataclasses import replace
 
+from core.outage import ends
 from core.path_records import PathTraced
 from core.records import (
     Answer,
@@ -118,7 +119,10 @@ class VantageFold:
 
     def _outage(self, record: OutageBegan | OutageEnded) -> None:
         if record.clock is Clock.NEW_CONNECTIONS:
-            self.no_new_since_ns = record.last_sent_ns if isinstance(record, OutageBegan) else 0
+            if isinstance(record, OutageBegan):
+                self.no_new_since_ns = record.last_sent_ns
+            elif ends(record, self.no_new_since_ns):
+                self.no_new_since_ns = 0
             return
         before = self.sessions.get(record.slot)
         if record.slot < 0 or before is None:

@@ -10,6 +10,9 @@ from tui.screens.base import WatchScreen
 from tui.widgets.health_bar import HealthBar
 from tui.widgets.health_list import HealthList
 
+OTHERS = 7
+"""Lines below the probes that are no shipper's, a line for the border included."""
+
 
 class HealthScreen(WatchScreen):
     """One row a vantage, and what else must be well."""
@@ -21,13 +24,13 @@ class HealthScreen(WatchScreen):
         """Return the list of probes and the rest below."""
         self._list = HealthList(self.seen, classes="part")
         self._list.border_title = "Probes"
-        rest = HealthBar(self.seen, id="rest", classes="part")
-        rest.styles.height = 8
-        rest.border_title = "Journals, guard, shippers"
-        return (self._list, rest)
+        self._rest = HealthBar(self.seen, id="rest", classes="part")
+        self._rest.border_title = "Journals, guard, shippers"
+        return (self._list, self._rest)
 
     def fill(self) -> None:
         """Put the vantages into it."""
+        self._rest.styles.height = OTHERS + max(1, len(self.seen.standing.shippers))
         view = self.seen.view
         if view is not None:
             self._list.put(list(view.vantages.values()))

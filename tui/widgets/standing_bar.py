@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tui.draw.line import Line, Span
 from tui.widgets.drawn import Drawn
+from tui.widgets.schedule_list import schedule_words
 
 
 class StandingBar(Drawn):
@@ -26,7 +27,7 @@ class StandingBar(Drawn):
                 Span(" reverts everything and blocks"),
             ]
         guard = "its socket is there" if standing.guard else "none runs here"
-        rest: Line = [Span(f" guard: {guard}    schedule: not shown yet", "quiet")]
+        rest: Line = [Span(f" guard: {guard}    schedule: {schedule_words(standing.schedule)}", "quiet")]
         if standing.error:
             rest = [Span(f" {standing.error}", "bad")]
         return [switch, rest]
