@@ -188,7 +188,7 @@ def _haproxy_rows(node: str) -> list[list[str]]:
 
 
 def _next_hops(router: str, vip: Vip) -> list[str]:
-    return re.findall(r"\bdev (\S+)", _run("ip", "-n", router, "route", "show", vip.address))
+    return sorted(re.findall(r"\bdev (\S+)", _run("ip", "-n", router, "route", "show", vip.address)))
 
 
 def _birdc(router: str, *words: str) -> str:
