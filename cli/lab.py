@@ -1,4 +1,4 @@
-"""The commands `lab up | status | exec | down`."""
+"""The commands `lab up | flavours | inventory | status | exec | down`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ import sys
 
 import click
 
+from core.errors import CallError
 from lab import client
+from lab.flavours import FLAVOURS, planned
+from lab.inventory import inventory
 
 _name = click.option("--name", default="lab", show_default=True, help="Which lab; several may be up at once.")
+
+
+_flavour = click.option(
+    "--flavour",
+    "flavours",
+    metavar="NAME[,NAME]",
+    default="",
+    callback=lambda _context, _option, text: tuple(filter(None, text.split(","))),
+    help="How the lab differs from that of the demo; `vipchaos lab flavours` lists them.",
+)
 
 
 @click.group()
@@ -20,6 +33,7 @@ def lab() -> None:
     \b
     Examples:
       vipchaos lab up
+      vipchaos lab up --name bgp --flavour rhi-bgp,no-replication
       vipchaos lab status
       vipchaos lab exec r1 -- birdc -s /run/bird/r1.ctl show route
       vipchaos lab down
@@ -28,10 +42,39 @@ def lab() -> None:
 
 @lab.command()
 @_name
-def up(name: str) -> None:
-    """Bring the lab up; harmless when it is."""
-    found = client.up(name, waiting=lambda waited_s: click.echo(f"waiting for the lab: {waited_s:.0f} s", err=True))
-    click.echo(f"lab {found.name} is up")
+@_flavour
+def up(name: str, flavours: tuple[str, ...]) -> None:
+    """Bring the lab up; harmless when it is. One with flavours has an inventory of its own, which is named."""
+    found = client.up(
+        name,
+        waiting=lambda waited_s: click.echo(f"waiting for the lab: {waited_s:.0f} s", err=True),
+        flavours=flavours,
+    )
+    click.echo(f"lab {found.name} is up" + (f"; its inventory: {found.inventory_file}" if flavours else ""))
+
+
+@lab.command(name="flavours")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def list_flavours(as_json: bool) -> None:
+    """List how a lab may differ from that of the demo. Two that settle the same question do not go together."""
+    if as_json:
+        rows = [{"name": flavour.name, "says": flavour.says, "settles": flavour.settles} for flavour in FLAVOURS]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for flavour in FLAVOURS:
+        click.echo(f"{flavour.name:<17} {flavour.says}")
+
+
+@lab.command(name="inventory")
+@_flavour
+@click.option("--vip", "vip_name", default="vip", show_default=True, help="Which of the lab's VIPs it is about.")
+def print_inventory(flavours: tuple[str, ...], vip_name: str) -> None:
+    """Print the inventory of a lab with these flavours; no lab need be up."""
+    plan = planned(flavours)
+    vips = {vip.name: vip for vip in plan.vips}
+    if vip_name not in vips:
+        raise CallError(f"--vip {vip_name}: the lab has none of that name, allowed: {', '.join(vips)}")
+    click.echo(inventory(plan, vips[vip_name]), nl=False)
 
 
 @lab.command()
@@ -44,7 +87,15 @@ def status(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
-        for key in ("masters", "announced_by", "neighbours_full", "pools", "next_hops", "answered_from"):
+        for key in (
+            *(("flavours",) if found["flavours"] else ()),
+            "masters",
+            "announced_by",
+            "neighbours_full",
+            "pools",
+            "next_hops",
+            "answered_from",
+        ):
             click.echo(f"{key.replace('_', ' ')}: {_line(found[key])}")
         click.echo("ready" if not missing else "missing: " + "; ".join(missing) if isinstance(missing, list) else "")
     sys.exit(5 if missing else 0)

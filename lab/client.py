@@ -12,11 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import CallError, PrivilegeError, VipchaosError
+from lab.flavours import chosen, planned
+from lab.inventory import inventory
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = {
@@ -50,17 +52,21 @@ def environment() -> dict[str, str]:
     }
 
 
-def preflight() -> list[str]:
-    """Return the options of unshare(1) that this user needs.
+def preflight(flavours: Iterable[str] = ()) -> list[str]:
+    """Return the options of unshare(1) that this user needs for a lab with these flavours.
 
     Raises PrivilegeError that names every missing tool with its package, or the missing right.
     """
     path = environment()["PATH"]
+    tools = TOOLS | {tool: package for flavour in chosen(flavours) for tool, package in flavour.tools.items()}
     missing = sorted(
-        {f"{tool} (package {package})" for tool, package in TOOLS.items() if not shutil.which(tool, path=path)}
+        {f"{tool} (package {package})" for tool, package in tools.items() if not shutil.which(tool, path=path)}
     )
     if missing:
         raise PrivilegeError(f"the lab needs {', '.join(missing)}: install with `make setup` or apt-get install")
+    for flavour in chosen(flavours):
+        if flavour.root and os.geteuid():
+            raise PrivilegeError(f"lab flavour {flavour.name} needs root: its daemons take a user of their own")
     options = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid():
         options = ["--user", "--map-root-user", *options]
@@ -82,6 +88,12 @@ class Lab:
     start_ticks: int
     rootless: bool
     state_file: Path
+    flavours: tuple[str, ...] = ()
+
+    @property
+    def inventory_file(self) -> Path:
+        """The inventory that fits a lab with flavours; one without has that of the demo."""
+        return self.state_file.with_suffix(".yaml")
 
     def enter_argv(self, node: str | None, argv: Sequence[str]) -> list[str]:
         """Return the command that runs `argv` in the lab: in the namespace of `node`, or among all of them."""
@@ -126,8 +138,8 @@ class Lab:
         deadline_s = time.monotonic() + DOWN_WITHIN_S
         while self.alive() and time.monotonic() < deadline_s:
             time.sleep(0.02)
-        self.state_file.unlink(missing_ok=True)
-        self.state_file.with_suffix(".log").unlink(missing_ok=True)
+        for path in _files(self.state_file):
+            path.unlink(missing_ok=True)
 
 
 def find(name: str) -> Lab:
@@ -147,16 +159,27 @@ def forget(name: str) -> bool:
     return True
 
 
-def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] | None = None) -> Lab:
+def up(
+    name: str,
+    lifeline: int | None = None,
+    waiting: Callable[[float], None] | None = None,
+    flavours: Iterable[str] = (),
+) -> Lab:
     """Bring the lab `name` up and return it when it is ready; one that is up already is returned as it is.
+
+    With flavours, the inventory that fits is written beside the lab's record. One that is up with others is refused.
 
     `lifeline` is the read end of a pipe: at its end the lab goes by itself, once no lease is out. `waiting` is
     called about once a second with the seconds so far. Raises PrivilegeError, LabError or CallError.
     """
+    plan = planned(flavours)
     lab = _recorded(name)
     if lab is not None and lab.alive():
+        if lab.flavours != plan.flavours:
+            has = ", ".join(lab.flavours) or "none"
+            raise CallError(f"lab {name!r} is up with other flavours ({has}): `vipchaos lab down --name {name}` first")
         return lab
-    options = preflight()
+    options = preflight(plan.flavours)
     _remove_dead()
     state_file = _state_file(name)
     state_file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +187,7 @@ def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] 
     descriptors = [write_end] + ([] if lifeline is None else [lifeline])
     argv = ["unshare", *options, sys.executable, "-m", "lab.holder", "--ready", str(write_end)]
     argv += [] if lifeline is None else ["--lifeline", str(lifeline)]
-    argv += ["--state", str(state_file), str(state_file.with_suffix(".log"))]
+    argv += ["--flavour", *plan.flavours, "--state", *map(str, _files(state_file))]
     with state_file.with_suffix(".log").open("wb") as log:
         outer = subprocess.Popen(
             argv,
@@ -180,7 +203,9 @@ def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] 
     # Reaped when it ends, so that none stays behind as a zombie of a long-running caller.
     threading.Thread(target=outer.wait, daemon=True).start()
     pid = _holder_pid(outer)
-    lab = Lab(name, pid, _start_ticks(pid), bool(os.geteuid()), state_file)
+    lab = Lab(name, pid, _start_ticks(pid), bool(os.geteuid()), state_file, plan.flavours)
+    if plan.flavours:
+        lab.inventory_file.write_text(inventory(plan))
     try:
         _record(lab)
         said = _wait_said(read_end, waiting) if pid else "FAILED its first process did not start"
@@ -192,6 +217,11 @@ def up(name: str, lifeline: int | None = None, waiting: Callable[[float], None] 
         outer.kill()
         raise LabError(f"lab {name} did not come up: {said.removeprefix('FAILED ') or 'it ended'}\n{words}".rstrip())
     return lab
+
+
+def _files(state_file: Path) -> tuple[Path, ...]:
+    """Return everything that is written of a lab outside it: its record, what it said, its inventory."""
+    return (state_file, state_file.with_suffix(".log"), state_file.with_suffix(".yaml"))
 
 
 def _wait_said(descriptor: int, waiting: Callable[[float], None] | None) -> str:
@@ -244,7 +274,8 @@ def _remove_dead() -> None:
 
 def _record(lab: Lab) -> None:
     new = lab.state_file.with_suffix(".new")
-    new.write_text(json.dumps({"pid": lab.pid, "start_ticks": lab.start_ticks, "rootless": lab.rootless}))
+    found = {"pid": lab.pid, "start_ticks": lab.start_ticks, "rootless": lab.rootless, "flavours": lab.flavours}
+    new.write_text(json.dumps(found))
     new.rename(lab.state_file)
 
 
@@ -252,7 +283,8 @@ def _recorded(name: str) -> Lab | None:
     path = _state_file(name)
     try:
         found = json.loads(path.read_text())
-        return Lab(name, int(found["pid"]), int(found["start_ticks"]), bool(found["rootless"]), path)
+        pid, start_ticks, rootless = int(found["pid"]), int(found["start_ticks"]), bool(found["rootless"])
+        return Lab(name, pid, start_ticks, rootless, path, tuple(map(str, found["flavours"])))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

@@ -1,221 +1,23 @@
-"""The texts that the lab's daemons read: BIRD, keepalived, conntrackd, nftables, and the scripts that start them."""
+"""Every file that the lab's daemons need, as a function of the plan: their texts, and the scripts that start them."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
 
-from lab.topology import BACKBONE, CLIENTS, DAEMONS, NODES, PORT, ROUTERS, SERVERS, SITES, VIP, SitePlan, site_of
+from lab import balancing, routing
+from lab.topology import PORT, RUN, Plan
 
-RUN = "/run/lab"
-PREEMPT_DELAY_S = 3
-
-
-def bird(router: str) -> str:
-    """Return BIRD's configuration of `router`.
-
-    E1 metrics (`ospf_metric1`) add the path's cost, which is what makes the closest site win. hello 1, dead 3
-    and retransmit 2 are the fastest that BIRD allows without being nervous. The route to the VIP starts disabled.
-    """
-    site = next((plan for plan in SITES if plan.router == router), None)
-    backbone = "\n".join(
-        f'    interface "{other}" {{ type ptp; hello 1; dead count 3; retransmit 2; cost {cost}; check link yes; }};'
-        for one, two, cost in BACKBONE
-        for me, other in ((one, two), (two, one))
-        if me == router
-    )
-    stubs = ["lan", "srv"] if site else [client for client, (access, _) in CLIENTS.items() if access == router]
-    stub_names = ",".join(f'"{name}"' for name in stubs)
-    statics = _statics(site) if site else ""
-    export = (
-        'if proto = "rhi" then { ospf_metric1 = 100; accept; }\n'
-        '    if proto = "npool" then { ospf_metric1 = 10; accept; }\n    reject;'
-        if site
-        else "reject;"
-    )
-    return f"""log stderr all;
-router id 10.0.0.{ROUTERS.index(router) + 1};
-protocol device {{ scan time 10; }}
-protocol direct {{ ipv4; interface {stub_names}, {", ".join(f'"{_peer(router, link)}"' for link in _links(router))}; }}
-protocol kernel {{ ipv4 {{ import none; export where source != RTS_DEVICE; }}; }}
-{statics}protocol ospf v2 ospf1 {{
-  tick 1; ecmp no;
-  ipv4 {{ import all; export filter {{
-    {export}
-  }}; }};
-  area 0 {{
-{backbone}
-    interface {stub_names} {{ stub yes; cost 10; }};
-  }};
-}}
-"""
+FRR = "/usr/lib/frr"
 
 
-def _links(router: str) -> list[tuple[str, str, int]]:
-    return [link for link in BACKBONE if router in link[:2]]
-
-
-def _peer(router: str, link: tuple[str, str, int]) -> str:
-    return link[1] if link[0] == router else link[0]
-
-
-def _statics(site: SitePlan) -> str:
-    return f"""protocol static rhi {{
-  disabled;
-  ipv4 {{ preference 250; }};
-  route {VIP}/32 via {site.floating};
-}}
-protocol static npool {{
-  ipv4;
-  route {site.nat_pool} via {site.floating};
-}}
-"""
-
-
-def keepalived(node: str) -> str:
-    """Return keepalived's configuration of `node`: VRRP version 3, because version 2 rounds 0.1 s up to 1 s.
-
-    The first node of a pair is preferred, and waits before it takes back, so that its session table is
-    replicated first.
-    """
-    site = site_of(node)
-    peer = next(other for other in site.nodes if other != node)
-    first = node == site.nodes[0]
-    return f"""global_defs {{
-  router_id {node}
-  vrrp_version 3
-  vrrp_garp_master_delay 1
-  vrrp_garp_master_repeat 2
-  enable_script_security
-  script_user root
-}}
-track_file chaos {{
-  file {RUN}/{node}.priority
-  weight 1
-  init_file 0 overwrite
-}}
-vrrp_instance {site.name} {{
-  state BACKUP
-  interface lan
-  virtual_router_id {10 + SITES.index(site)}
-  priority {100 if first else 50}
-  advert_int 0.1
-  preempt_delay {PREEMPT_DELAY_S if first else 0}
-  unicast_src_ip {site.node_address(node)}
-  unicast_peer {{
-    {site.node_address(peer)}
-  }}
-  track_file {{
-    chaos
-  }}
-  virtual_ipaddress {{
-    {site.floating}/24
-  }}
-  notify "{RUN}/{node}.notify" root
-}}
-"""
-
-
-def notify(node: str) -> str:
-    """Return the script that keepalived calls at each change of role: it keeps the replicated state in step."""
-    client = f"conntrackd -C {RUN}/{node}.conntrackd.conf"
-    return f"""#!/bin/sh
-echo "$3" > {RUN}/{node}.vrrp.new && mv {RUN}/{node}.vrrp.new {RUN}/{node}.vrrp
-case "$3" in
-MASTER) {client} -R; {client} -B ;;
-BACKUP) {client} -n ;;
-esac
-exit 0
-"""
-
-
-def conntrackd(node: str) -> str:
-    """Return conntrackd's configuration of `node`: FTFW to its peer, straight into the kernel's table."""
-    site = site_of(node)
-    me = site.nodes.index(node) + 1
-    return f"""Sync {{
- Mode FTFW {{
-  DisableExternalCache on
-  StartupResync on
- }}
- UDP {{
-  IPv4_address {site.sync_lan}.{me}
-  IPv4_Destination_Address {site.sync_lan}.{3 - me}
-  Port 3780
-  Interface sync
-  Checksum on
- }}
-}}
-General {{
- Systemd off
- HashSize 8192
- HashLimit 65536
- LogFile {RUN}/{node}.conntrackd.log
- Syslog off
- LockFile {RUN}/{node}.conntrackd.lock
- UNIX {{
-  Path {RUN}/{node}.conntrackd.sock
- }}
- NetlinkBufferSize 2097152
- NetlinkBufferSizeMaxGrowth 8388608
- Filter From Userspace {{
-  Protocol Accept {{
-   TCP
-  }}
-  Address Ignore {{
-   IPv4_address 127.0.0.1
-   IPv4_address {site.node_address(node)}
-   IPv4_address {site.sync_lan}.{me}
-  }}
- }}
-}}
-"""
-
-
-def nftables(node: str, servers: Sequence[str]) -> str:
-    """Return the rules of a node whose healthy application servers are `servers` (addresses).
-
-    Loading it replaces the table as one transaction. A packet to the VIP that belongs to no session known here
-    is answered by a reset, as a load balancer does; a new one is, too, when no server is healthy.
-    """
-    site = site_of(node)
-    choices = ", ".join(f"{number} : {address}" for number, address in enumerate(servers))
-    dnat = f"ip daddr {VIP} tcp dport {PORT} dnat to numgen inc mod {len(servers)} map {{ {choices} }}"
-    return f"""table ip lb
-delete table ip lb
-table ip lb {{
-  chain trace {{
-    type filter hook prerouting priority raw; policy accept;
-    ip daddr {VIP} ip ttl 1 notrack
-  }}
-  chain pre {{
-    type nat hook prerouting priority dstnat; policy accept;
-    {dnat if servers else "# no server is healthy"}
-  }}
-  chain stateless {{
-    type filter hook forward priority filter; policy accept;
-    ip daddr {VIP} meta l4proto tcp reject with tcp reset
-  }}
-  chain post {{
-    type nat hook postrouting priority srcnat; policy accept;
-    ct original ip daddr {VIP} snat to {_pool_range(site)}
-  }}
-}}
-"""
-
-
-def _pool_range(site: SitePlan) -> str:
-    prefix = site.nat_pool.rsplit(".", 1)[0]
-    return f"{prefix}.1-{prefix}.14"
-
-
-def start_scripts(python: str) -> Mapping[str, str]:
+def start_scripts(plan: Plan, python: str) -> Mapping[str, str]:
     """Return the start script of each daemon, by 'node.daemon'; `python` runs the lab's own monitors.
 
     Each is idempotent: a running daemon is left alone, files that a kill -9 leaves behind are removed, and the
     script returns when the daemon has its pid file.
     """
-    return {f"{node}.{daemon}": _script(node, daemon, _command(node, daemon, python)) for node, daemon in DAEMONS}
+    return {f"{node}.{daemon}": _script(node, daemon, _command(node, daemon, python)) for node, daemon in plan.daemons}
 
 
 def _command(node: str, daemon: str, python: str) -> list[str]:
@@ -238,12 +40,19 @@ def _command(node: str, daemon: str, python: str) -> list[str]:
             ]
         case "conntrackd":
             return ["conntrackd", "-C", f"{base}.conf"]
+        case "haproxy":
+            return ["haproxy", "-db", "-f", f"{base}.conf"]
+        case "zebra" | "ospfd":
+            own = f"{RUN}/{node}.frr"
+            paths = ["-f", f"{base}.conf", "-i", f"{own}/{daemon}.pid", "-z", f"{own}/zserv", "--vty_socket", own]
+            return [f"{FRR}/{daemon}", *paths]
+        case "exabgp":
+            settings = ("daemon.user=root", "daemon.drop=false", "api.ack=false", "api.cli=false", "tcp.bind=")
+            return ["env", *(f"exabgp.{setting}" for setting in settings), "exabgp", f"{base}.conf"]
         case "reflector":
             return [python, "-m", "probe.reflector", "--name", node, "--port", str(PORT)]
-        case "rhi" | "pool":
-            return [python, "-m", "lab.health", daemon, node]
         case _:
-            raise KeyError(daemon)
+            return [python, "-m", "lab.health", daemon, node]
 
 
 def _script(node: str, daemon: str, command: Sequence[str]) -> str:
@@ -254,6 +63,9 @@ def _script(node: str, daemon: str, command: Sequence[str]) -> str:
         "bird": f"/run/bird/{node}.ctl",
     }.get(daemon, "")
     clean = f"rm -f {left_behind}\n" if left_behind else ""
+    if daemon in ("zebra", "ospfd"):
+        # FRR's daemons leave root, and put their sockets here.
+        clean += f"install -d -o frr -g frrvty -m 750 {RUN}/{node}.frr\n"
     # The daemon replaces the shell that wrote its own pid, so the file is right whatever the daemon does itself.
     return f"""#!/bin/sh
 # Starts {daemon} on {node} unless it runs; returns when it does.
@@ -267,16 +79,37 @@ exit 1
 """
 
 
-def files(python: str) -> Mapping[str, tuple[str, int]]:
+def files(plan: Plan, python: str) -> Mapping[str, tuple[str, int]]:
     """Return every file that the daemons need, as path -> (text, mode)."""
-    found: dict[str, tuple[str, int]] = {}
-    for router in ROUTERS:
-        found[f"{RUN}/{router}.bird.conf"] = (bird(router), 0o644)
-    for node in NODES:
-        found[f"{RUN}/{node}.keepalived.conf"] = (keepalived(node), 0o644)
-        found[f"{RUN}/{node}.notify"] = (notify(node), 0o755)
-        found[f"{RUN}/{node}.conntrackd.conf"] = (conntrackd(node), 0o644)
-        found[f"{RUN}/{node}.nft"] = (nftables(node, list(SERVERS.values())), 0o644)
-    for name, text in start_scripts(python).items():
+    texts = {(node, daemon): _text(plan, node, daemon) for node, daemon in plan.daemons}
+    found = {f"{RUN}/{node}.{daemon}.conf": (text, 0o644) for (node, daemon), text in texts.items() if text}
+    for node in plan.nodes:
+        found[f"{RUN}/{node}.notify"] = (balancing.notify(plan, node), 0o755)
+        if not plan.proxy:
+            found[f"{RUN}/{node}.nft"] = (balancing.nftables(plan, node, list(plan.servers.values())), 0o644)
+        if plan.rhi == "bgp":
+            found[f"{RUN}/{node}.healthy"] = (balancing.healthy(plan, node, python), 0o755)
+    for name, text in start_scripts(plan, python).items():
         found[f"{RUN}/start/{name}"] = (text, 0o755)
     return found
+
+
+def _text(plan: Plan, node: str, daemon: str) -> str:
+    """Return the configuration of a daemon; '' when it has none."""
+    match daemon:
+        case "bird":
+            return routing.bird(plan, node) if node in plan.routers else routing.node_bird(plan, node)
+        case "ospfd":
+            return routing.ospfd(plan, node)
+        case "zebra":
+            return f"hostname {node}\nlog stdout\n"
+        case "exabgp":
+            return routing.exabgp(plan, node)
+        case "keepalived":
+            return balancing.keepalived(plan, node)
+        case "conntrackd":
+            return balancing.conntrackd(plan, node)
+        case "haproxy":
+            return balancing.haproxy(plan, node)
+        case _:
+            return ""

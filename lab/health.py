@@ -1,8 +1,10 @@
-"""The two health checks of the lab, as commands: `rhi NODE` on a site router, `pool NODE` on a load balancer.
+"""The health checks of the lab, as commands: `rhi NODE`, `pool NODE`, `servers NODE`.
 
-`rhi` asks the VIP through its own site's floating address and enables or disables BIRD's route to it when health
-changes. It acts on changes only: a route that somebody else withdrew stays withdrawn while the VIP is healthy.
-`pool` asks each application server and loads the node's rules again when one comes or goes.
+`rhi` enables or disables BIRD's route to a VIP when health changes; it is called by the name of the route. On a site
+router it asks the VIP through its own site's floating address; on a load balancer, whether it is active and serves.
+It acts on changes only: a route that somebody else withdrew stays withdrawn while the VIP is healthy.
+`pool` asks each application server and loads the node's rules again when one comes or goes. `servers` asks them once
+and exits with 0 when one answers.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab import configs
-from lab.topology import PORT, SERVERS, VIP, site_of
+from lab import balancing, flavours
+from lab.topology import PORT, RUN, Plan
 
 CHECK_EVERY_S = 0.3
 CHECK_TIMEOUT_S = 0.4
@@ -38,8 +40,11 @@ class Health:
         return Health(not self.up) if streak >= (rise if passed else fall) else replace(self, streak=streak)
 
 
-def answers(address: str, source: str | None) -> bool:
-    """Tell whether a TCP connection to `address` opens in time. It is closed by a reset, to leave no state behind."""
+def answers(address: str, source: str | None, ask: bool = False) -> bool:
+    """Tell whether a TCP connection to `address` opens in time. It is closed by a reset, to leave no state behind.
+
+    With `ask`, also whether a question is answered: a proxy opens connections whether or not it has a server.
+    """
     with socket.socket() as connection:
         connection.settimeout(CHECK_TIMEOUT_S)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -47,34 +52,58 @@ def answers(address: str, source: str | None) -> bool:
             if source:
                 connection.bind((source, 0))
             connection.connect((address, PORT))
+            if ask:
+                connection.sendall(b"W health\n")
+                return bool(connection.recv(128))
         except OSError:
             return False
     return True
 
 
-def watch_vip(router: str) -> None:
-    """Keep BIRD's route to the VIP in step with the VIP's health as seen through this site. Does not return.
+def watch_vip(plan: Plan, router: str, protocol: str) -> None:
+    """Keep BIRD's route to a VIP in step with the VIP's health as seen through this site. Does not return.
 
     Three failures in a row take longer than a takeover inside the pair, so a node failover moves no route.
     """
-    site = site_of(router)
+    source = plan.site_of(router).router_address
+    vip = next(vip for vip in plan.vips if vip.protocol == protocol)
+    _watch(lambda: answers(vip.address, source, ask=plan.proxy), 3, lambda verb: _tell(router, verb, protocol))
+
+
+def watch_node(plan: Plan, node: str) -> None:
+    """Keep what this node announces in step with whether it is active and serves. Does not return.
+
+    It announces at once when it becomes active, and withdraws after three failures, when its peer announces.
+    """
+
+    def tell(verb: str) -> None:
+        for vip in plan.vips:
+            _tell(node, verb, vip.protocol)
+
+    _watch(lambda: subprocess.run([f"{RUN}/{node}.healthy"], check=False, timeout=5).returncode == 0, 1, tell)
+
+
+def _watch(passes: Callable[[], bool], rise: int, tell: Callable[[str], None]) -> None:
     health = Health(up=False)
 
     def check() -> None:
         nonlocal health
-        after = health.after(answers(VIP, site.router_address), rise=3, fall=3)
+        after = health.after(passes(), rise=rise, fall=3)
         if after.up != health.up:
-            verb = "enable" if after.up else "disable"
-            subprocess.run(["birdc", "-s", f"/run/bird/{router}.ctl", verb, "rhi"], check=True, timeout=5)
+            tell("enable" if after.up else "disable")
         health = after
 
     _every(check)
 
 
-def watch_pool(node: str) -> None:
+def _tell(node: str, verb: str, protocol: str) -> None:
+    subprocess.run(["birdc", "-s", f"/run/bird/{node}.ctl", verb, protocol], check=True, timeout=5)
+
+
+def watch_pool(plan: Plan, node: str) -> None:
     """Keep the node's rules in step with the health of the application servers. Does not return."""
-    healths = {address: Health(up=True) for address in SERVERS.values()}
-    _load(node, list(healths))
+    healths = {address: Health(up=True) for address in plan.servers.values()}
+    _load(plan, node, list(healths))
 
     def check() -> None:
         before = [address for address, health in healths.items() if health.up]
@@ -82,15 +111,15 @@ def watch_pool(node: str) -> None:
             healths[address] = health.after(answers(address, None), rise=2, fall=2)
         after = [address for address, health in healths.items() if health.up]
         if after != before:
-            _load(node, after)
+            _load(plan, node, after)
 
     _every(check)
 
 
-def _load(node: str, servers: list[str]) -> None:
-    path = Path(configs.RUN, f"{node}.nft")
+def _load(plan: Plan, node: str, servers: list[str]) -> None:
+    path = Path(RUN, f"{node}.nft")
     new = path.with_suffix(".nft.new")
-    new.write_text(configs.nftables(node, servers))
+    new.write_text(balancing.nftables(plan, node, servers))
     new.rename(path)
     subprocess.run(["nft", "-f", str(path)], check=True, timeout=5)
 
@@ -107,5 +136,19 @@ def _every(check: Callable[[], None]) -> None:
         time.sleep(max(0.0, due_s - time.monotonic()))
 
 
+def main() -> None:
+    """Run the check that the first argument names, at the node that the second names."""
+    what, node = sys.argv[1:]
+    plan = flavours.here()
+    if what == "pool":
+        watch_pool(plan, node)
+    elif what == "servers":
+        sys.exit(not any(answers(address, None) for address in plan.servers.values()))
+    elif node in plan.routers:
+        watch_vip(plan, node, what)
+    else:
+        watch_node(plan, node)
+
+
 if __name__ == "__main__":
-    {"rhi": watch_vip, "pool": watch_pool}[sys.argv[1]](sys.argv[2])
+    main()

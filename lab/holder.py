@@ -16,8 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-from lab import configs, links, topology
+from lab import configs, flavours, links
 from lab.status import look
+from lab.topology import RUN, Plan
 
 READY_WITHIN_S = 40.0
 LEASES = Path("/run/vipchaos/leases")
@@ -25,31 +26,32 @@ LEASES_WITHIN_S = 120.0
 LOOK_AGAIN_S = 0.25
 
 
-def build() -> None:
+def build(plan: Plan) -> None:
     """Make the whole network and start every daemon. Raises OSError or CalledProcessError when one fails."""
     _mount_tmpfs("/run")
     for name in ("netns", "bird", "lab/start", "vipchaos/leases", "lock"):
         Path("/run", name).mkdir(parents=True)
-    for path, (text, mode) in configs.files(sys.executable).items():
+    for path, (text, mode) in configs.files(plan, sys.executable).items():
         Path(path).write_text(text)
         Path(path).chmod(mode)
+    flavours.write_here(plan)
     links.build(
-        topology.NAMESPACES,
-        topology.links(),
-        topology.SWITCHES,
-        topology.default_routes(),
-        {name: topology.sysctls(name) for name in topology.NAMESPACES},
+        plan.namespaces,
+        plan.links(),
+        plan.switches,
+        plan.default_routes(),
+        {name: plan.sysctls(name) for name in plan.namespaces},
+        plan.local_addresses(),
     )
-    for site in topology.SITES:
+    # Of the router's own health check; where nodes speak BGP, it would send what is for the standby through the active.
+    for site in plan.sites if plan.rhi == "static" else ():
         links.add_check_route(site.router, site.router_address, site.floating)
-    for node in topology.NODES:
-        subprocess.run(["ip", "netns", "exec", node, "nft", "-f", f"{configs.RUN}/{node}.nft"], check=True)
-    starts = [
-        (node, daemon, subprocess.Popen([f"{configs.RUN}/start/{node}.{daemon}"])) for node, daemon in topology.DAEMONS
-    ]
+    for node in () if plan.proxy else plan.nodes:
+        subprocess.run(["ip", "netns", "exec", node, "nft", "-f", f"{RUN}/{node}.nft"], check=True)
+    starts = [(node, daemon, subprocess.Popen([f"{RUN}/start/{node}.{daemon}"])) for node, daemon in plan.daemons]
     for node, daemon, start in starts:
         if start.wait():
-            raise OSError(f"{node}.{daemon} did not start; its words are in {configs.RUN}/{node}.{daemon}.out")
+            raise OSError(f"{node}.{daemon} did not start; its words are in {RUN}/{node}.{daemon}.out")
 
 
 def _mount_tmpfs(target: str) -> None:
@@ -104,10 +106,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--lifeline", type=int)
+    parser.add_argument("--flavour", nargs="*", default=[], help="how it differs from the lab of the demo")
     parser.add_argument("--state", type=Path, nargs="*", default=[], help="files to remove at the end")
     arguments = parser.parse_args()
     try:
-        build()
+        build(flavours.planned(arguments.flavour))
         failed = wait_ready()
     except (OSError, subprocess.SubprocessError) as error:
         failed = f"{type(error).__name__}: {error}"

@@ -17,8 +17,9 @@ def build(
     bridges: Iterable[str],
     gateways: Mapping[str, str],
     sysctls: Mapping[str, Mapping[str, str]],
+    local_addresses: Mapping[str, Iterable[str]],
 ) -> None:
-    """Make all namespaces, veth pairs, bridges ("br") and default routes, and set the kernel settings.
+    """Make all namespaces, veth pairs, bridges ("br"), addresses and default routes, and set the kernel settings.
 
     Settings are written before any interface exists, because an interface takes its own from "default".
     """
@@ -35,6 +36,11 @@ def build(
             handles[name].link("set", ifname="br", state="up")
         for link in links:
             _connect(handles, link, frozenset(bridges))
+        for name, addresses in local_addresses.items():
+            for address in addresses:
+                handles[name].addr(
+                    "add", index=handles[name].link_lookup(ifname="lo")[0], address=address, prefixlen=32
+                )
         for name, gateway in gateways.items():
             handles[name].route("add", dst="default", gateway=gateway)
     finally:

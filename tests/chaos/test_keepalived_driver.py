@@ -13,14 +13,15 @@ import pytest
 from chaos.driver import Term
 from chaos.transport import at
 from core.inventory import Host
-from lab import configs
-from lab.topology import SITES
+from lab import balancing
+from lab.topology import RUN, Plan
 from tests.chaos.as_planned import DRIVERS
 from tests.waiting import wait_for
 
 DRIVER = DRIVERS["keepalived"]
 TERM = Term("one.fault", 0)
-SITE = SITES[0]
+PLAN = Plan()
+SITE = PLAN.sites[0]
 ADDRESS = SITE.floating
 
 
@@ -47,7 +48,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Host, Host]]:
 @contextlib.contextmanager
 def _keepalived(directory: Path, node: str, name: str) -> Iterator[None]:
     base = directory / node
-    lines = configs.keepalived(node).replace(configs.RUN, str(directory)).splitlines()
+    lines = balancing.keepalived(PLAN, node).replace(RUN, str(directory)).splitlines()
     base.with_suffix(".conf").write_text("\n".join(line for line in lines if "notify" not in line) + "\n")
     files = [f"--use-file={base}.conf", f"--pid={base}.pid", f"--vrrp_pid={base}.vrrp.pid"]
     command = ["ip", "netns", "exec", name, "keepalived", "--dont-fork", "--log-console", "--vrrp", *files]

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.configs import RUN
 from lab.status import look
-from lab.topology import NAMESPACES, NODES, ROUTERS
+from lab.topology import RUN, Plan
 
 LEASES = Path("/run/vipchaos/leases")
+PLAN = Plan()
 
 
 def state() -> dict[str, object]:
@@ -22,11 +22,11 @@ def state() -> dict[str, object]:
     """
     return {
         "missing": list(look().missing),
-        "links": {name: _links(name) for name in NAMESPACES},
-        "tables": {name: _said("ip", "netns", "exec", name, "nft", "list", "tables") for name in NAMESPACES},
-        "rules": {name: _rules(name) for name in NODES},
-        "protocols": {name: _protocols(name) for name in ROUTERS},
-        "priorities": {name: Path(RUN, f"{name}.priority").read_text() for name in NODES},
+        "links": {name: _links(name) for name in PLAN.namespaces},
+        "tables": {name: _said("ip", "netns", "exec", name, "nft", "list", "tables") for name in PLAN.namespaces},
+        "rules": {name: _rules(name) for name in PLAN.nodes},
+        "protocols": {name: _protocols(name) for name in PLAN.routers},
+        "priorities": {name: Path(RUN, f"{name}.priority").read_text() for name in PLAN.nodes},
         "stopped": _stopped(),
         "leases": sorted(path.name for path in LEASES.iterdir()),
     }

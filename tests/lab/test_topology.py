@@ -11,19 +11,21 @@ from pathlib import Path
 import pytest
 
 from core.loader import load_inventory
-from lab import configs, topology
+from lab import balancing, routing, topology
 from lab.health import Health
+from lab.topology import Plan
 
 LAB = Path(__file__).resolve().parents[2] / "experiments" / "lab.yaml"
+PLAN = Plan()
 
 
 def test_addresses_are_unique_and_ends_of_a_link_share_a_network() -> None:
     addresses: Counter[str] = Counter()
-    for link in topology.links():
+    for link in PLAN.links():
         ends = [IPv4Interface(address) for address in (link.a_address, link.b_address) if address]
         addresses.update(str(end.ip) for end in ends)
         assert len({end.network for end in ends}) <= 1, link
-        assert {link.a, link.b} <= set(topology.NAMESPACES)
+        assert {link.a, link.b} <= set(PLAN.namespaces)
     assert set(addresses.values()) == {1}
 
 
@@ -39,27 +41,27 @@ def test_a_withdrawn_route_neither_loops_nor_crosses_the_core() -> None:
 
 def test_the_inventory_says_what_the_lab_is() -> None:
     inventory = load_inventory(LAB)
-    assert (str(inventory.vip.address), inventory.vip.port) == (topology.VIP, topology.PORT)
+    assert (str(inventory.vip.address), inventory.vip.port) == (topology.VIP.address, topology.PORT)
     for site in topology.SITES:
         assert str(inventory.sites[site.name].nat_pool.network) == site.nat_pool
         for node in inventory.sites[site.name].nodes:
             assert [str(address) for address in node.addresses] == [site.node_address(node.name)]
-    assert set(inventory.hosts) <= set(topology.NAMESPACES)
+    assert set(inventory.hosts) <= set(PLAN.namespaces)
 
 
-@pytest.mark.parametrize("router", topology.ROUTERS)
+@pytest.mark.parametrize("router", PLAN.routers)
 def test_bird_takes_its_configuration(router: str, tmp_path: Path) -> None:
     bird = shutil.which("bird", path="/usr/sbin:/usr/bin:/sbin")
     assert bird, "make setup installs it"
-    (tmp_path / "bird.conf").write_text(configs.bird(router))
+    (tmp_path / "bird.conf").write_text(routing.bird(PLAN, router))
     done = subprocess.run([bird, "-p", "-c", str(tmp_path / "bird.conf")], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_pool_without_servers_refuses() -> None:
-    assert "dnat to" not in configs.nftables("ace1", [])
-    assert "mod 1 map { 0 : 10.1.2.2 }" in configs.nftables("ace1", ["10.1.2.2"])
-    assert "snat to 10.2.100.1-10.2.100.14" in configs.nftables("ace3", ["10.1.2.2"])
+    assert "dnat to" not in balancing.nftables(PLAN, "ace1", [])
+    assert "mod 1 map { 0 : 10.1.2.2 }" in balancing.nftables(PLAN, "ace1", ["10.1.2.2"])
+    assert "snat to 10.2.100.1-10.2.100.14" in balancing.nftables(PLAN, "ace3", ["10.1.2.2"])
 
 
 def test_health_has_hysteresis() -> None:
