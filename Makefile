@@ -1,7 +1,7 @@
 # The two commands of the README are `make demo` and `make test`. `make help` lists the rest.
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock bench accuracy fuzz soak kill-test faults ship-test grafana-types compose-lint docs \
+.PHONY: help setup demo test lint lock bench accuracy fuzz soak kill-test faults library ship-test grafana-types compose-lint docs \
   pictures
 
 help: ## list the targets
@@ -43,6 +43,9 @@ kill-test: setup ## kill -9 of controller, guard and its keeper at random moment
 faults: setup ## how exactly faults come, and how fast the kill switch takes them back (2 min; ARGS="--count 10")
 	@tools/setup bench
 	@tools/as_root $(BIN)/python -m tests.bench.faults $(ARGS)
+
+library: setup ## every experiment of the library five times, into docs/library/matrix.md (1 h; ARGS="--trials 1")
+	@tools/as_root $(BIN)/vipchaos run --all --trials 5 --markdown docs/library/matrix.md $(ARGS)
 
 ship-test: setup ## a million points to servers that are killed ten times meanwhile (5 min)
 	@VIPCHAOS_SHIP_POINTS=1000000 $(BIN)/python -m pytest tests/store/test_ship_servers.py

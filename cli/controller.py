@@ -32,12 +32,13 @@ from cli.telemetry import FirstAnswers, Telemetry
 from cli.vantages import Vantages
 from cli.verdict import Judged, exit_code, judge_run
 from core.duration import FIRST_ANSWER_S, longest
-from core.errors import BlockedError, VipchaosError
+from core.errors import BlockedError, CallError, VipchaosError
 from core.experiment import Experiment
 from core.inventory import Inventory
 from core.loader import load_experiments, load_inventory, read_text
 from core.records import FaultStep, Note, Outcome, Record, RunEnded, RunStarted
 from core.windows import blocked
+from lab import flavours
 from probe import capture
 from probe.capture import CaptureError
 from store.journal import JournalError, JournalWriter
@@ -96,6 +97,7 @@ def run_once(request: Request, stopped: list[str]) -> Judged:
     """
     inventory = load_inventory(request.inventory_file)
     experiments = load_experiments(request.experiment_files, inventory, DECLARED)
+    check_flavours(experiments)
     plan = check_plan(inventory, experiments, request.plan)
     check_writable(request.json_file, request.markdown_file, request.junit_file)
     run = RunDirectory.create(request.name)
@@ -136,6 +138,23 @@ def run_once(request: Request, stopped: list[str]) -> Judged:
     judged = judge_run(run)
     _publish(judged, request, run)
     return judged
+
+
+def check_flavours(experiments: Sequence[Experiment]) -> None:
+    """Refuse, before anything is done, experiments for another lab than the one that this is. Raises CallError."""
+    try:
+        has = flavours.here().flavours
+    except OSError:
+        has = ()
+    for experiment in experiments:
+        missing = [name for name in experiment.flavours if name not in has]
+        if missing:
+            what = f"a lab with {', '.join(has)}" if has else "no lab with flavours"
+            wanted = ",".join(experiment.flavours)
+            raise CallError(
+                f"{experiment.name} needs a lab with {', '.join(missing)}, and this is {what}: "
+                f"`vipchaos lab up --flavour {wanted}`, or `vipchaos run --all`, which brings it up"
+            )
 
 
 def _run(
@@ -250,6 +269,8 @@ def _publish(judged: Judged, request: Request, run: RunDirectory) -> None:
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path))
 @click.option("--keep-captures", is_flag=True)
 @click.option("--color/--no-color", default=None)
+@click.option("--name", default="demo")
+@click.option("--quiet", is_flag=True)
 @click.argument("experiments", nargs=-1, required=True, type=click.Path(path_type=Path))
 def main(
     inventory: Path,
@@ -257,13 +278,16 @@ def main(
     markdown_file: Path | None,
     keep_captures: bool,
     color: bool | None,
+    name: str,
+    quiet: bool,
     experiments: tuple[Path, ...],
 ) -> None:
-    """Run experiments here; `vipchaos demo` calls this."""
+    """Run experiments here; `vipchaos demo` and `vipchaos run --all` call this."""
     chosen = colored(color)
     try:
         Lifeline(sys.stdin.fileno()).start()
-        code = control(Request(inventory, experiments, json_file, markdown_file, keep_captures, chosen))
+        request = Request(inventory, experiments, json_file, markdown_file, keep_captures, chosen, name, quiet=quiet)
+        code = control(request)
     except VipchaosError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code

@@ -8,21 +8,23 @@ however it dies, the controller reverts and ends, and the lab goes once no lease
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chaos.drivers import DECLARED
+from cli.inside import controlled, controller_argv
 from cli.output import check_writable
 from core.loader import load_experiments, load_inventory
 
+if TYPE_CHECKING:
+    from lab.client import Lab
+
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 STORY = ("node-failover.yaml", "site-failover.yaml", "site-failback.yaml", "route-withdrawal.yaml")
-END_WAIT_S = 45.0
 
 
 @click.command()
@@ -58,7 +60,7 @@ def demo(
     from cli import demo_screen
     from lab import client
 
-    control = demo_screen.show if demo_screen.wanted(watched) else _control
+    control = demo_screen.show if demo_screen.wanted(watched) else _plainly
     files = experiments or tuple(EXPERIMENTS / name for name in STORY)
     load_experiments(files, load_inventory(inventory), DECLARED)  # refuse bad files before anything is touched
     check_writable(*(Path(value).resolve() for value in (json_file, markdown_file) if value))
@@ -87,26 +89,6 @@ def demo(
     sys.exit(code)
 
 
-def _control(lab: object, arguments: list[str]) -> int:
-    """Run the controller inside `lab` and return its exit code; an interrupt is passed on, once and in order."""
-    argv = lab.enter_argv(None, [sys.executable, "-m", "cli.controller", *arguments])  # type: ignore[attr-defined]
-    child = subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True)
-    assert child.stdin is not None
-
-    def pass_on(_signal: int, _frame: object) -> None:
-        # Closing the lifeline is the one order that reaches the controller through every namespace.
-        assert child.stdin is not None
-        child.stdin.close()
-
-    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        return child.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        if not child.stdin.closed:
-            child.stdin.close()
-        try:
-            child.wait(END_WAIT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
+def _plainly(lab: Lab, arguments: list[str]) -> int:
+    """Run the controller inside `lab`, its lines on this terminal; return its exit code."""
+    return controlled(lab.enter_argv(None, controller_argv(arguments)))

@@ -15,12 +15,12 @@ from typing import IO, Protocol
 
 import click
 
+from cli.inside import END_WAIT_S, controller_argv
 from cli.terminal import restore
 from tui.edge.newest import newest_run
 
 BEGIN_WITHIN_S = 30.0
 LOOK_S = 0.1
-END_WAIT_S = 45.0
 
 
 class Enterable(Protocol):
@@ -50,7 +50,7 @@ def show(lab: Enterable, arguments: list[str]) -> int:
     if "NO_COLOR" not in os.environ and not {"--color", "--no-color"} & set(arguments):
         arguments = ["--color", *arguments]
     with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as words:
-        argv = lab.enter_argv(None, [sys.executable, "-m", "cli.controller", *arguments])
+        argv = lab.enter_argv(None, controller_argv(arguments))
         child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=table, stderr=words, start_new_session=True)
         previous = {number: signal.signal(number, lambda *_: _end(child)) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -11,7 +11,8 @@ from core.errors import CallError
 
 
 @click.command()
-@click.option("--inventory", type=click.Path(path_type=Path), required=True, help="Inventory file (YAML).")
+@click.option("--inventory", type=click.Path(path_type=Path), help="Inventory file (YAML).")
+@click.option("--all", "everything", is_flag=True, help="Each on its own; without EXPERIMENTS the whole library.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the whole outcome to FILE.")
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write the report to FILE as well.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write JUnit XML, for CI, to FILE.")
@@ -28,9 +29,10 @@ from core.errors import CallError
 @click.option("--once", default="", metavar="KEY", help="With --member: refuse what any controller began by this key.")
 @click.option("--name", default="run", help="What the directory of the run is called after.")
 @click.option("--lifeline", is_flag=True, help="Revert and end when standard input ends; for `vipchaos serve`.")
-@click.argument("experiments", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("experiments", nargs=-1, type=click.Path(path_type=Path))
 def run(
-    inventory: Path,
+    inventory: Path | None,
+    everything: bool,
     json_file: Path | None,
     markdown_file: Path | None,
     junit_file: Path | None,
@@ -52,11 +54,15 @@ def run(
     With --trials each is a run of its own; the figures of all are printed, and --json writes those. A trial that is
     BLOCKED, ABORTED or REVERT_FAILED is the last. The exit code is the worst outcome's.
 
+    With --all each is a run of its own, and one table says what each was seen as. Without --inventory they are run on
+    labs of the flavours that they need, and without EXPERIMENTS it is the library of vipchaos itself.
+
     \b
     Examples:
       vipchaos check --inventory staging.yaml drain.yaml
       vipchaos run --inventory staging.yaml --json outcome.json drain.yaml
       vipchaos run --inventory staging.yaml --plan 0f5d1c2b9a77 --trials 20 drain.yaml
+      vipchaos run --all --trials 5 --json library.json
     """
     from cli.controller import Lifeline, Request, control
     from cli.output import colored
@@ -65,6 +71,14 @@ def run(
 
     if not NAME.match(name):
         raise CallError(f"--name {name!r}: {NAME_ALLOWED}")
+    if everything:
+        from cli.library import All, run_all
+
+        if junit_file or plan_hash or dry_run or keep_captures or lifeline or name != "run":
+            raise click.UsageError("--all goes with --inventory, --trials, --json, --markdown and EXPERIMENTS alone")
+        sys.exit(run_all(All(inventory, experiments, trials, json_file, markdown_file)))
+    if inventory is None or not experiments:
+        raise click.UsageError("--inventory and EXPERIMENTS are needed, or --all")
     if lifeline:
         Lifeline(sys.stdin.fileno()).start()
     if trials > 1 and markdown_file:

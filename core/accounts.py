@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from core.outage import is_over
 from core.records import Answer, Clock, Drop, Opened, OutageBegan, OutageEnded, ProbeStarted, Record, Summary
 
 SOCKET_ENGINE = "socket"
@@ -28,6 +29,7 @@ class State:
     def __init__(self) -> None:
         self.slots: defaultdict[int, SlotView] = defaultdict(SlotView)
         self.no_new_since_ns = 0
+        self._ended: defaultdict[tuple[Clock, int], int] = defaultdict(int)
         self.engine = ""
 
     def opened(self, record: Opened) -> None:
@@ -48,10 +50,12 @@ class State:
 
     def began(self, record: OutageBegan) -> None:
         """Note since when a slot, or what opens new connections, is silent."""
-        self._silent(record, record.last_sent_ns)
+        if not is_over(record, self._ended[record.clock, record.slot]):
+            self._silent(record, record.last_sent_ns)
 
     def ended(self, record: OutageEnded) -> None:
         """Note that it is answered again."""
+        self._ended[record.clock, record.slot] = record.s_a_ns
         self._silent(record, 0)
 
     def _silent(self, record: OutageBegan | OutageEnded, since_ns: int) -> None:

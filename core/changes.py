@@ -1,4 +1,4 @@
-"""Changes of who answers, recognised in the records of a run: moves, balancing by packet, asymmetry, gray failures."""
+"""Changes recognised in the records of a run: moves, balancing by packet, asymmetry, gray failures, silences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from core.inventory import Inventory
 from core.kinds import Kinds
 from core.moves import Scene, moves, named
 from core.names import SHOWN, TOGETHER_NS, Change, Name, bursts
+from core.quiet import Quiet, gather_quiet
 from core.records import Record
+from core.silences import silences
 from core.stays import SlotHistory, gather, lasting, returns, short_lives, shown
 
 RETURNS = 2
@@ -44,17 +46,20 @@ def changes(
 
     `kinds`: those of the records, where they are at hand.
     """
-    histories = gather(kinds or Kinds(records))
+    kinds = kinds or Kinds(records)
+    histories, quiet = gather(kinds), gather_quiet(kinds)
     end_ns = max(map(attrgetter("t_ns"), records), default=0)
     found = [
         change
         for vantage in sorted(histories)
-        for change in _of_vantage(Scene(vantage, histories, inventory, sorted(cuts), end_ns))
+        for change in _of_vantage(
+            Scene(vantage, histories, inventory, sorted(cuts), end_ns), quiet.get(vantage, Quiet())
+        )
     ]
     return tuple(sorted(found, key=lambda change: (change.first_ns, change.vantage, change.names, change.before)))
 
 
-def _of_vantage(scene: Scene) -> list[Change]:
+def _of_vantage(scene: Scene, quiet: Quiet) -> list[Change]:
     """What balancing by packet explains is told as that alone: it makes sessions move, stall and restart."""
     slots = scene.history.slots
     found = _balanced(scene)
@@ -71,7 +76,7 @@ def _of_vantage(scene: Scene) -> list[Change]:
                 odd[sign.names[0], tuple(sorted(sign.places))].append(sign)
     for (name, places), signs in sorted(odd.items()):
         found += [_change(scene, (name,), burst, places) for burst in bursts(signs, scene.cuts)]
-    return found
+    return found + silences(scene, quiet, found)
 
 
 def _change(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from core.experiment import Experiment
 from core.plan import longest_s
 
-FIRST_ANSWER_S = 15.0
+FIRST_ANSWER_S = 30.0
 """So long are the first answers of the probes waited for."""
 
 

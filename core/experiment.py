@@ -43,7 +43,10 @@ class SteadyState:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a group of vantages must see after the event. None means nothing is expected of that."""
+    """What a group of vantages must see after the event. None means nothing is expected of that.
+
+    `seen_as`: the names, of `core.names`, that what happens may be seen as from outside; none: nothing is expected.
+    """
 
     vantages: tuple[str, ...]
     site: str | None
@@ -52,6 +55,7 @@ class Expectation:
     sessions: Sessions | None
     outage_upper_s: float | None
     new_connections_upper_s: float | None
+    seen_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Experiment:
     experiment of the same list whose faults are still out and are reverted now (a failback as an event of its own).
     `lease_s` bounds how long the faults may stay, whatever happens to the controller. Where a later experiment of the
     list reverts this one, the faults stay out at its end. `together` says that they may be out while those of another
-    run at the same VIP are. `contact_s`: a guard over the bus that hears nothing for so long reverts them.
+    run at the same VIP are. `contact_s`: a guard over the bus that hears nothing for so long reverts them. `flavours`
+    are those of the lab that it needs; none: any network will do.
     """
 
     name: str
@@ -88,6 +93,7 @@ class Experiment:
     together: bool = False
     slower_limit_s: float | None = None
     contact_s: float | None = None
+    flavours: tuple[str, ...] = ()
 
     @property
     def method_s(self) -> float:

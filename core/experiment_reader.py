@@ -43,6 +43,7 @@ def read_experiment(
     settle_s = reader.number("settle_s", *EXPERIMENT["settle_s"].range)
     lease_s = _lease(reader, faults, hold_s)
     contact_s = _contact(reader, lease_s)
+    flavours = reader.names("flavours", "a list of flavours of the lab") if reader.has("flavours") else []
     together = reader.flag("together") if reader.has("together") else False
     expectations = _expectations(reader, inventory)
     abort = _abort(reader, inventory)
@@ -69,6 +70,7 @@ def read_experiment(
         bool(together),
         slower_limit_s,
         contact_s,
+        tuple(sorted(name for _, name in flavours)),
     )
     if drivers is not None:
         _check_lease_lasts(reader, found, earlier)
@@ -194,9 +196,21 @@ def _expectations(reader: Reader, inventory: Inventory) -> tuple[Expectation, ..
                 sessions=Sessions(kind) if kind else None,
                 outage_upper_s=_bound(section, "outage_upper_s"),
                 new_connections_upper_s=_bound(section, "new_connections_upper_s"),
+                seen_as=_seen_as(section),
             )
         )
     return tuple(expectations)
+
+
+def _seen_as(section: Reader) -> tuple[str, ...]:
+    if not section.has("seen_as"):
+        return ()
+    choices = EXPECTATION["seen_as"].choices
+    found = section.names("seen_as", "a list of what it may be seen as")
+    for line, name in found:
+        if name not in choices:
+            section.problem(line, "seen_as", f"is {name}, no such change", f"one of {'; '.join(choices)}")
+    return tuple(name for _, name in found)
 
 
 def _bound(section: Reader, key: str) -> float | None:

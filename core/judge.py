@@ -15,7 +15,7 @@ from core.evidence import EvidenceWritten
 from core.experiment import Expectation, Experiment, Sessions
 from core.inventory import Inventory
 from core.kinds import Kinds
-from core.names import Change
+from core.names import NOTHING, Change
 from core.outage import Interval
 from core.records import Note, OutageEnded, Outcome, ProbeHealth, Record, RunEnded
 from core.statistics import none_of, wilson
@@ -61,8 +61,7 @@ class RunVerdict:
 
     def seen_as(self, event: Event, vantage: str) -> tuple[Change, ...]:
         """Return what an event was seen as at a vantage."""
-        inside = (change for change in self.changes if event.at_ns <= change.first_ns < event.until_ns)
-        return tuple(change for change in inside if change.vantage == vantage)
+        return _inside(self.changes, event, vantage)
 
     @property
     def outside(self) -> tuple[Change, ...]:
@@ -73,6 +72,8 @@ class RunVerdict:
 
 Check = Callable[[Sequence[VantageOutcome]], tuple[bool | None, str]]
 """Whether what is expected held (None: cannot be known), and the figures."""
+SEEN_AS = "seen as "
+"""How what is expected of `seen_as` begins."""
 NO_DATA_PLANE = "no data-plane clock: socket engine"
 NO_NODE = "the node is not seen: socket engine"
 
@@ -82,13 +83,10 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     kinds = Kinds(records)
     found = events(records, inventory, experiments, kinds)
     within = clock_bounds.bounds(kinds.of(ClockOffset))
-    judgements = _judgements(experiments, found)
+    recognised = changes(records, inventory, [event.at_ns for event in found], kinds)
+    judgements = _judgements(experiments, found, recognised)
     if within:
-        others = [
-            _judgements(experiments, events(moved, inventory, experiments))
-            for moved in clock_bounds.otherwise(records, within)
-        ]
-        early, late = others
+        early, late = (_of_moved(moved, inventory, experiments) for moved in clock_bounds.otherwise(records, within))
         judgements = tuple(_within(within, *each) for each in zip(judgements, early, late, strict=True))
     ended = next(reversed(kinds.of(RunEnded)), None)
     captures = compare([*kinds.of(CaptureGap), *kinds.of(OutageEnded)])
@@ -98,7 +96,6 @@ def judge(records: Sequence[Record], inventory: Inventory, experiments: Sequence
     if evidence:
         notes.append(f"packets around outages and drops: {evidence} files; `vipchaos evidence RUN` lists them")
     notes += [*timing(kinds.of(ProbeHealth)), *clock_bounds.wide(within)]
-    recognised = changes(records, inventory, [event.at_ns for event in found], kinds)
     return RunVerdict(outcome, reason, found, judgements, captures, tuple(notes), recognised, code)
 
 
@@ -125,12 +122,22 @@ def _outcome(ended: RunEnded | None, judgements: Sequence[Judgement], contradict
     return Outcome.PASSED, f"{len(judgements)} of {len(judgements)} expectations held", "held"
 
 
-def _judgements(experiments: Sequence[Experiment], found: Sequence[Event]) -> tuple[Judgement, ...]:
+def _of_moved(
+    records: Sequence[Record], inventory: Inventory, experiments: Sequence[Experiment]
+) -> tuple[Judgement, ...]:
+    kinds = Kinds(records)
+    found = events(records, inventory, experiments, kinds)
+    return _judgements(experiments, found, changes(records, inventory, [event.at_ns for event in found], kinds))
+
+
+def _judgements(
+    experiments: Sequence[Experiment], found: Sequence[Event], recognised: Sequence[Change]
+) -> tuple[Judgement, ...]:
     return tuple(
         judgement
         for experiment in experiments
         for expectation in experiment.expectations
-        for judgement in _judge(experiment, expectation, found)
+        for judgement in _judge(experiment, expectation, found, recognised)
     )
 
 
@@ -146,11 +153,22 @@ def _within(within: Mapping[str, int], as_seen: Judgement, early: Judgement, lat
     return replace(as_seen, verdict=Verdict.UNKNOWN, evidence=f"{as_seen.evidence}; {why}")
 
 
-def _judge(experiment: Experiment, expectation: Expectation, found: Sequence[Event]) -> list[Judgement]:
+def _inside(found: Sequence[Change], event: Event, vantage: str) -> tuple[Change, ...]:
+    inside = (change for change in found if event.at_ns <= change.first_ns < event.until_ns)
+    return tuple(change for change in inside if change.vantage == vantage)
+
+
+def _judge(
+    experiment: Experiment, expectation: Expectation, found: Sequence[Event], recognised: Sequence[Change]
+) -> list[Judgement]:
     kind = "failback" if experiment.reverts else "failover"
     event = next((event for event in found if event.experiment == experiment.name and event.kind == kind), None)
     judgements = []
-    for expected, check in _checks(expectation):
+    checks = _checks(expectation)
+    if expectation.seen_as:
+        seen = {vantage: _inside(recognised, event, vantage) for vantage in expectation.vantages} if event else {}
+        checks.append((f"{SEEN_AS}{' or '.join(expectation.seen_as)}", _seen_as(expectation.seen_as, seen)))
+    for expected, check in checks:
         verdict, evidence = _verdict(event, expectation, check)
         judgements.append(Judgement(experiment.name, expectation.vantages, expected, verdict, evidence))
     return judgements
@@ -211,6 +229,22 @@ def _answered_by(index: int, wanted: str) -> Check:
         if not all(values == {wanted} for name, values in seen.items() if name not in unseen):
             return False, evidence
         return (None, f"{evidence}; {NO_NODE}") if unseen else (True, evidence)
+
+    return check
+
+
+def _seen_as(wanted: Sequence[str], seen: Mapping[str, Sequence[Change]]) -> Check:
+    """Hold what each vantage's records look like against all that it may look like."""
+
+    def check(outcomes: Sequence[VantageOutcome]) -> tuple[bool | None, str]:
+        held, parts = True, []
+        for outcome in outcomes:
+            found = seen[outcome.vantage]
+            names = {str(name) for change in found for name in change.names} or {NOTHING}
+            held = held and names <= set(wanted)
+            words = "; ".join(" or ".join(change.names) for change in found) or NOTHING
+            parts.append(f"{outcome.vantage}: {words}")
+        return held, "; ".join(parts)
 
     return check
 

@@ -197,7 +197,9 @@ def _node_names(scene: Scene, node: str, mine: Sequence[Move], end_ns: int) -> t
     since_ns, nodes = mine[-1].t_ns + SECOND_NS, frozenset({node})
     if scene.saw(nodes, since_ns, end_ns) or scene.others_saw(nodes, since_ns, end_ns):
         return (Name.REHASHED,), f"{node} goes on answering other flows"
-    whole = Name.NODE_FAILBACK if all(move.back for move in mine) else Name.NODE_FAILOVER
+    lost = all(move.reset and move.before.session != move.after.session for move in mine)
+    failover = Name.FAILOVER_WITHOUT_STATE if lost else Name.NODE_FAILOVER
+    whole = Name.NODE_FAILBACK if all(move.back for move in mine) else failover
     if len(mine) < MANY or any(stay.node == node for stay in scene.stays(end_ns - 1)):
         return (whole, Name.REHASHED), f"whether {node} answers anybody yet was not seen"
     return (whole,), f"{node} answers nobody any more"

@@ -14,6 +14,8 @@ from typing import Protocol, TypeVar
 TOGETHER_NS = 5_000_000_000
 """What happens within so long of each other is one change."""
 SHOWN = 10
+NOTHING = "nothing"
+"""What is seen where nothing changes."""
 
 
 class Name(enum.StrEnum):
@@ -32,6 +34,20 @@ class Name(enum.StrEnum):
     BALANCED_INSIDE = "packets of one flow balanced inside a site"
     RESET_AT_ONCE = "new sessions reset at once"
     GRAY = "gray failure"
+    FAILOVER_WITHOUT_STATE = "node failover that lost its sessions"
+    NO_ANSWERS = "no answers to held or new sessions"
+    HELD_SILENT = "held sessions silent, new ones answered"
+    SOME_SILENT = "some sessions silent, others not"
+    ONE_SERVER = "sessions of one server only"
+    STALLED = "all sessions silent for a while, then answered in the same place"
+    HELD_RESET = "held sessions reset, new ones answered in the same place"
+    REFUSED = "held sessions reset, new ones refused"
+    UNREACHABLE = "sessions ended by ICMP errors"
+    NEW_SILENT = "new sessions not answered, held ones live"
+    NEW_REFUSED = "new sessions refused, held ones live"
+    NEW_PARTLY = "some new sessions not answered, held ones live"
+    APPLICATION_SILENT = "connections answered, the application silent"
+    LOSS = "packets of all sessions lost at random"
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,15 @@ def ends(record: OutageEnded, last_sent_ns: int | None) -> bool:
     return last_sent_ns is None or record.s_a_ns >= last_sent_ns
 
 
+def is_over(record: OutageBegan, ended_s_a_ns: int) -> bool:
+    """Tell whether an outage is over that comes later than its end, by their instants.
+
+    The begin has the instant at which it was noticed, the end that of its answer: a probe that is late notices a begin
+    after the answer has come. `ended_s_a_ns`: s(a) of the last end in the same place, 0 where there is none.
+    """
+    return record.last_sent_ns <= ended_s_a_ns
+
+
 class Tracker:
     """Follows the attempts of one slot. Attempts are numbered upwards by one, across restarts of its session.
 

@@ -258,6 +258,7 @@ class Summary:
     """One second of one vantage, per who answered. `rtt_histogram` has counts per power of two of microseconds.
 
     Bucket k counts 2**(k-1) <= rtt_us < 2**k; bucket 0 is below 1 us. `late_ns` is the worst timer lateness.
+    `syn_refused`: fresh SYNs that a reset came back to.
     """
 
     t_ns: int
@@ -275,6 +276,7 @@ class Summary:
     rtt_histogram: tuple[int, ...]
     syn_sent: int = 0
     syn_answered: int = 0
+    syn_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

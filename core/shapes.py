@@ -13,6 +13,7 @@ from core.enrolment import Role
 from core.experiment import Sessions
 from core.game_days import Every
 from core.inventory import Mode
+from core.names import NOTHING, Name
 from core.windows import WEEKDAYS
 
 MOST_SESSIONS = 200_000
@@ -205,6 +206,13 @@ EXPECTATION = {
     "new_connections_upper_s": Key(
         Kind.NUMBER, "new connections are answered again within", 0.001, LONGEST_S, optional=True
     ),
+    "seen_as": Key(
+        Kind.NAMES,
+        "what it may be seen as from outside",
+        1,
+        choices=(*(str(name) for name in Name), NOTHING),
+        optional=True,
+    ),
 }
 """An expectation has one key beside `vantages` at least."""
 ABORT = {
@@ -215,6 +223,7 @@ ABORT = {
 EXPERIMENT = {
     "name": Key(Kind.NAME, "name of the experiment"),
     "title": Key(Kind.TEXT, "one line for people"),
+    "flavours": Key(Kind.NAMES, "flavours that the lab must have; without it, any network will do", 1, optional=True),
     "steady_state": Key(Kind.SECTION, "what must hold before and after", keys=STEADY_STATE),
     "faults": Key(Kind.SECTIONS, "what is injected", keys=FAULT, without="reverts"),
     "reverts": Key(Kind.NAME, "earlier experiment whose faults are reverted, instead of faults", optional=True),

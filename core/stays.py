@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from core.inventory import Inventory
 from core.kinds import Kinds
-from core.outage import SHORT_LIFE_NS
+from core.outage import SHORT_LIFE_NS, is_over
 from core.path_records import NodesSeen, PathTraced
 from core.records import (
     Answer,
@@ -70,6 +70,7 @@ class SlotHistory:
     drops: list[Drop] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     open_since_ns: int | None = None
+    ended_s_a_ns: int = 0
     dropped_ns: dict[str, int] = field(default_factory=dict)
     resets_ns: list[int] = field(default_factory=list)
     ends_ns: list[int] = field(default_factory=list)
@@ -179,9 +180,10 @@ def _outages(kinds: Kinds) -> list[OutageBegan | OutageEnded]:
 
 def _outage(slot: SlotHistory, outage: OutageBegan | OutageEnded) -> None:
     if isinstance(outage, OutageBegan):
-        slot.open_since_ns = outage.last_sent_ns
+        if not is_over(outage, slot.ended_s_a_ns):
+            slot.open_since_ns = outage.last_sent_ns
         return
-    slot.open_since_ns = None
+    slot.open_since_ns, slot.ended_s_a_ns = None, outage.s_a_ns
     if not outage.self_inflicted:
         slot.outages.append(Outage(outage.s_a_ns, outage.r_b_ns, outage.s_b1_ns))
 

@@ -15,7 +15,7 @@ def start_scripts(plan: Plan, python: str) -> Mapping[str, str]:
     """Return the start script of each daemon, by 'node.daemon'; `python` runs the lab's own monitors.
 
     Each is idempotent: a running daemon is left alone, files that a kill -9 leaves behind are removed, and the
-    script returns when the daemon has its pid file.
+    script returns when the daemon has its pid file and goes by its name.
     """
     return {f"{node}.{daemon}": _script(node, daemon, _command(node, daemon, python)) for node, daemon in plan.daemons}
 
@@ -73,7 +73,10 @@ if [ -s {base}.pid ] && kill -0 "$(cat {base}.pid)" 2>/dev/null; then exit 0; fi
 rm -f {base}.pid
 {clean}setsid ip netns exec {node} sh -c 'echo $$ > {base}.pid.new && mv {base}.pid.new {base}.pid && exec "$@"' \\
   sh {shlex.join(command)} </dev/null >>{base}.out 2>&1 &
-for _ in $(seq 100); do [ -s {base}.pid ] && exit 0; sleep 0.02; done
+for _ in $(seq 200); do
+  [ -s {base}.pid ] && [ "$(cat /proc/"$(cat {base}.pid)"/comm)" = {daemon} ] && exit 0
+  sleep 0.02
+done
 echo "{daemon} on {node} did not start" >&2
 exit 1
 """
@@ -83,6 +86,9 @@ def files(plan: Plan, python: str) -> Mapping[str, tuple[str, int]]:
     """Return every file that the daemons need, as path -> (text, mode)."""
     texts = {(node, daemon): _text(plan, node, daemon) for node, daemon in plan.daemons}
     found = {f"{RUN}/{node}.{daemon}.conf": (text, 0o644) for (node, daemon), text in texts.items() if text}
+    for site in plan.sites:
+        # Replaced by a fault that drains the site by metric.
+        found[f"{RUN}/{site.router}.metric.conf"] = ("define chaos_metric = 0;\n", 0o644)
     for node in plan.nodes:
         found[f"{RUN}/{node}.notify"] = (balancing.notify(plan, node), 0o755)
         if not plan.proxy:

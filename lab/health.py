@@ -23,6 +23,8 @@ from lab.topology import PORT, RUN, Plan
 
 CHECK_EVERY_S = 0.3
 CHECK_TIMEOUT_S = 0.4
+START_CHECKS = 15
+"""So many failures more does a site get that has just been started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ def watch_vip(plan: Plan, router: str, protocol: str) -> None:
     """
     source = plan.site_of(router).router_address
     vip = next(vip for vip in plan.vips if vip.protocol == protocol)
-    _watch(lambda: answers(vip.address, source, ask=plan.proxy), 3, lambda verb: _tell(router, verb, protocol))
+    # As the daemon starts: its route is there.
+    health = Health(up=True, streak=-START_CHECKS)
+    _watch(health, lambda: answers(vip.address, source, ask=plan.proxy), 3, lambda verb: _tell(router, verb, protocol))
 
 
 def watch_node(plan: Plan, node: str) -> None:
@@ -80,12 +84,11 @@ def watch_node(plan: Plan, node: str) -> None:
         for vip in plan.vips:
             _tell(node, verb, vip.protocol)
 
-    _watch(lambda: subprocess.run([f"{RUN}/{node}.healthy"], check=False, timeout=5).returncode == 0, 1, tell)
+    healthy = [f"{RUN}/{node}.healthy"]
+    _watch(Health(up=False), lambda: subprocess.run(healthy, check=False, timeout=5).returncode == 0, 1, tell)
 
 
-def _watch(passes: Callable[[], bool], rise: int, tell: Callable[[str], None]) -> None:
-    health = Health(up=False)
-
+def _watch(health: Health, passes: Callable[[], bool], rise: int, tell: Callable[[str], None]) -> None:
     def check() -> None:
         nonlocal health
         after = health.after(passes(), rise=rise, fall=3)
@@ -139,6 +142,7 @@ def _every(check: Callable[[], None]) -> None:
 def main() -> None:
     """Run the check that the first argument names, at the node that the second names."""
     what, node = sys.argv[1:]
+    Path("/proc/self/comm").write_text(what)  # so that a fault can tell it from any other Python
     plan = flavours.here()
     if what == "pool":
         watch_pool(plan, node)

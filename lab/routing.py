@@ -19,7 +19,8 @@ def bird(plan: Plan, router: str) -> str:
     """Return BIRD's configuration of `router`.
 
     E1 metrics (`ospf_metric1`) add the path's cost, which is what makes the closest site win. hello 1, dead 3
-    and retransmit 2 are the fastest that BIRD allows without being nervous.
+    and retransmit 2 are the fastest that BIRD allows without being nervous. A site's metric is 100 plus what a file of
+    its own says, by which the site can be drained.
     """
     site = next((site for site in plan.sites if site.router == router), None)
     backbone = "\n".join(
@@ -31,8 +32,9 @@ def bird(plan: Plan, router: str) -> str:
     to_neighbours = ", ".join(f'"{other}"' for other, _ in _neighbours(plan, router))
     injected = _injected(plan, site) if site else ""
     paths = ("yes", " merge paths on;", "ecmp yes; merge external yes;") if plan.ecmp else ("no", "", "ecmp no;")
+    metric = f'include "{router}.metric.conf";\n' if site else ""
     return f"""log stderr all;
-router id 10.0.0.{plan.routers.index(router) + 1};
+{metric}router id 10.0.0.{plan.routers.index(router) + 1};
 protocol device {{ scan time 10; }}
 protocol direct {{ ipv4; interface {stub_names}, {to_neighbours}; }}
 protocol kernel {{ ipv4 {{ import none; export where source != RTS_DEVICE; }};{paths[1]} }}
@@ -52,7 +54,7 @@ protocol kernel {{ ipv4 {{ import none; export where source != RTS_DEVICE; }};{p
 def _external(plan: Plan) -> str:
     """Return what a site router tells the others: its routes to the VIPs, and to its NAT pool, the nearer."""
     of_vips = ["source = RTS_BGP"] if plan.rhi == "bgp" else [f'proto = "{vip.protocol}"' for vip in plan.vips]
-    lines = [f"if {of_vip} then {{ ospf_metric1 = 100; accept; }}" for of_vip in of_vips]
+    lines = [f"if {of_vip} then {{ ospf_metric1 = 100 + chaos_metric; accept; }}" for of_vip in of_vips]
     return "\n    ".join([*lines, 'if proto = "npool" then { ospf_metric1 = 10; accept; }', "reject;"])
 
 
@@ -75,11 +77,10 @@ def _injected(plan: Plan, site: SitePlan) -> str:
 """
     if plan.rhi == "bgp":
         return _bfd(plan) + "".join(_session_with(plan, site, node) for node in site.nodes) + npool
-    # Disabled until the health check enables it; without one, there from the start.
-    disabled = "  disabled;\n" if plan.health else ""
+    # Not `disabled`: it would be so again whenever BIRD is told to read its configuration.
     statics = "".join(
         f"""protocol static {vip.protocol} {{
-{disabled}  ipv4 {{ preference 250; }};
+  ipv4 {{ preference 250; }};
   route {vip.address}/32 via {site.floating};
 }}
 """

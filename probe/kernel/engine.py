@@ -89,6 +89,7 @@ class SocketEngine:
         tally.skipped = skipped
         tally.syn_sent, self._fresh.sent = self._fresh.sent, 0
         tally.syn_answered, self._fresh.answered = self._fresh.answered, 0
+        tally.syn_refused, self._fresh.refused = self._fresh.refused, 0
         living = sessions.open_slots()
         alive = np.bincount(sessions.answer[living], minlength=len(self._answers.known))
         cpu_ns, self._cpu_ns = self._cpu_ns, time.process_time_ns()

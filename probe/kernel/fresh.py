@@ -30,6 +30,7 @@ class FreshConnections:
         self._order: deque[int] = deque()
         self.sent = 0
         self.answered = 0
+        self.refused = 0
 
     def step(self, now_ns: int) -> list[Record]:
         """Take in what was answered, give up what was not, and begin an attempt when one is due."""
@@ -72,6 +73,9 @@ class FreshConnections:
         try:
             link.connected()
             info = link.info()
+        except ConnectionRefusedError:
+            self.refused += 1
+            return ()
         except OSError:
             return ()
         finally:

@@ -253,6 +253,7 @@ class RingEngine:
         alive = np.bincount(held.answer[held.opened_ns > 0], minlength=len(self._answers.known))
         self._tally.syn_sent, self._fresh.sent = self._fresh.sent, 0
         self._tally.syn_answered, self._fresh.answered = self._fresh.answered, 0
+        self._tally.syn_refused, self._fresh.refused = self._fresh.refused, 0
         self._records += self._tally.summaries(now_ns, self._vantage, self._answers.known, alive)
         self._records += self._traces.seen(now_ns)
         cpu_ns, self._cpu_ns = self._cpu_ns, time.process_time_ns()

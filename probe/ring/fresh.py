@@ -22,6 +22,7 @@ class FreshSyns:
         self.ports = ports
         self.sent = 0
         self.answered = 0
+        self.refused = 0
         self._tracker = Tracker(vantage, -1, Clock.NEW_CONNECTIONS, PERIOD_NS)
         self._transmit = transmit
         self._due_ns = now_ns
@@ -54,6 +55,11 @@ class FreshSyns:
     def arrived(self, port: int, segment: Segment, r_ns: int) -> list[Record]:
         """Take in what came to a port. A SYN-ACK answers, a reset does not; the far end is told at once to forget."""
         attempt, isn = self._pending.get(port, (0, 0))
+        if attempt and segment.flags & Flag.RST and segment.flags & Flag.ACK and segment.ack == add(isn, 1):
+            # RFC 9293, section 3.10.7.3: only a reset that acknowledges the SYN is one to it.
+            del self._pending[port]
+            self.refused += 1
+            return []
         if not attempt or segment.flags & (Flag.SYN | Flag.ACK | Flag.RST) != Flag.SYN | Flag.ACK:
             return []
         if segment.ack != add(isn, 1):

@@ -30,6 +30,7 @@ class Tally:
         self.skipped = 0
         self.syn_sent = 0
         self.syn_answered = 0
+        self.syn_refused = 0
 
     def sent(self, groups: NDArray[np.uint16], late_ns: Values) -> None:
         """Count heartbeats that went out, each `late_ns` after it was due."""
@@ -88,6 +89,7 @@ class Tally:
                     rtt_histogram=_histogram(mine),
                     syn_sent=0 if found else self.syn_sent,
                     syn_answered=0 if found else self.syn_answered,
+                    syn_refused=0 if found else self.syn_refused,
                 )
             )
         self._begin()

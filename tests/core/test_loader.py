@@ -224,7 +224,7 @@ def test_the_game_days_load_and_the_documentation_shows_them() -> None:
     rails, longest = load_planned(loaded[0], DECLARED)
     assert rails == Rails()
     # First answers, the gate, three faults that are armed, proven and reverted, the hold, and the settling.
-    assert longest.total_seconds() == 15 + (2 + 20) + 3 * (5 + 10 + 15) + 5 + (5 + 20)
+    assert longest.total_seconds() == 30 + (2 + 20) + 3 * (5 + 10 + 15) + 5 + (5 + 20)
     assert f"```yaml\n{path.read_text()}```" in (ROOT / "docs" / "schedule.md").read_text()
 
 

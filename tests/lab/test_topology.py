@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.loader import load_inventory
-from lab import balancing, routing, topology
+from lab import balancing, configs, routing, topology
 from lab.health import Health
 from lab.topology import Plan
 
@@ -54,6 +54,9 @@ def test_bird_takes_its_configuration(router: str, tmp_path: Path) -> None:
     bird = shutil.which("bird", path="/usr/sbin:/usr/bin:/sbin")
     assert bird, "make setup installs it"
     (tmp_path / "bird.conf").write_text(routing.bird(PLAN, router))
+    for path, (text, _) in configs.files(PLAN, "python").items():
+        if path.endswith(".metric.conf"):
+            (tmp_path / Path(path).name).write_text(text)
     done = subprocess.run([bird, "-p", "-c", str(tmp_path / "bird.conf")], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
