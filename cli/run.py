@@ -67,30 +67,27 @@ def run(
     from cli.controller import Lifeline, Request, control
     from cli.output import colored
     from cli.trials import run_trials
-    from core.reader import NAME, NAME_ALLOWED
 
-    if not NAME.match(name):
-        raise CallError(f"--name {name!r}: {NAME_ALLOWED}")
+    _check_name(name)
     if everything:
         from cli.library import All, run_all
 
-        if junit_file or plan_hash or dry_run or keep_captures or lifeline or name != "run":
+        if junit_file or plan_hash or dry_run or keep_captures or member or once or lifeline or name != "run":
             raise click.UsageError("--all goes with --inventory, --trials, --json, --markdown and EXPERIMENTS alone")
         sys.exit(run_all(All(inventory, experiments, trials, json_file, markdown_file)))
     if inventory is None or not experiments:
         raise click.UsageError("--inventory and EXPERIMENTS are needed, or --all")
-    if lifeline:
-        Lifeline(sys.stdin.fileno()).start()
     if trials > 1 and markdown_file:
         raise click.UsageError("--markdown is of one run: with --trials each has a report.md in its directory")
-    chosen = colored(color)
+    if lifeline:
+        Lifeline(sys.stdin.fileno()).start()
     request = Request(
         inventory.resolve(),
         experiments,
         json_file,
         markdown_file,
         keep_captures,
-        chosen,
+        colored(color),
         name,
         dry_run=dry_run,
         plan=plan_hash,
@@ -99,3 +96,10 @@ def run(
         once=once,
     )
     sys.exit(run_trials(request, trials) if trials > 1 else control(request))
+
+
+def _check_name(name: str) -> None:
+    from core.reader import NAME, NAME_ALLOWED
+
+    if not NAME.match(name):
+        raise CallError(f"--name {name!r}: {NAME_ALLOWED}")
