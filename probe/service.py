@@ -226,6 +226,14 @@ def ended(mode: Mode, sessions: int) -> str:
     )
 
 
+def ended_unasked(mode: Mode, sessions: int) -> str:
+    """Say that the far end ends sessions soon after they are open, though it was asked nothing."""
+    return (
+        f"the service has ended {sessions} sessions soon after they were open, asked nothing, as mode {mode} does: it "
+        "keeps no silent connections. Each is opened again once a second at most; set service.mode to line or http"
+    )
+
+
 def not_kept() -> str:
     """Say that the far end answers and then ends each session: so it cannot hold any."""
     return (

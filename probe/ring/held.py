@@ -57,6 +57,7 @@ class Held:
         self.rcv_nxt = np.zeros(count, np.uint32)
         self.ts_recent = np.zeros(count, np.uint32)
         self.stamped = np.ones(count, np.bool_)
+        self.awake_ns = 0  # since when the probe has been at work without a long stop
         self.live = np.zeros(count, np.bool_)
         self.parked = np.ones(count, np.bool_)
         self.closed = np.ones(count, np.bool_)

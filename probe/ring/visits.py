@@ -90,6 +90,7 @@ class Visits:
         self._noted: set[str] = set()
         self._ever_answered = False
         self._ended_when_asked = 0
+        self._ended_unasked = 0
         self._asked_at_once = 0
         self._ever_open = False
         self._began_ns = 0
@@ -136,8 +137,13 @@ class Visits:
     def _refresh(self, slot: int, session: Session) -> None:
         """Tell the machine what the fast path has heard meanwhile."""
         if self._held.live[slot]:
-            heard_ns = max(int(self._around.gaps.received_ns[slot]), int(self._held.opened_ns[slot]))
+            heard_ns = self._heard_ns(slot)
             session.heard(heard_ns, int(self._held.ts_recent[slot]) if session.timestamps else None)
+
+    def _heard_ns(self, slot: int) -> int:
+        """Return since when a slot may have been silent: not before the probe itself was awake."""
+        held = self._held
+        return max(int(self._around.gaps.received_ns[slot]), int(held.opened_ns[slot]), held.awake_ns)
 
     def ask(self, slot: int, revolution: int, now_ns: int) -> bool:
         """Send the service's question in the place of a heartbeat; False where nothing is asked."""
@@ -222,7 +228,7 @@ class Visits:
         visit = self.open.get(slot)
         if visit is None:
             held = self._held
-            heard_ns = max(int(self._around.gaps.received_ns[slot]), int(held.opened_ns[slot]))
+            heard_ns = self._heard_ns(slot)
             ts_recent = int(held.ts_recent[slot]) if held.stamped[slot] else None
             session = Session.resumed(int(held.snd_una[slot]), int(held.rcv_nxt[slot]), ts_recent, heard_ns)
             visit = self.open[slot] = Visit(session)
@@ -316,6 +322,7 @@ class Visits:
         held.opened_ns[slot] = 0
         if visit.dialogue is not None and not self._ever_answered:
             self._ended_when_asked += 1
+            self._open_from_ns[slot] = now_ns + SHORT_LIFE_NS
             if self._ended_when_asked == ENDED_WHEN_ASKED:
                 self._note(now_ns, services.ended(around.service.mode, ENDED_WHEN_ASKED))
         around.gaps.session_changed(slot)
@@ -323,10 +330,19 @@ class Visits:
         age_ns = now_ns - opened_ns
         if age_ns < SHORT_LIFE_NS and dropped.cause is DropCause.RESET:
             self._short_lived.add(slot)
-        elif age_ns < SHORT_LIFE_NS and dropped.cause is DropCause.FIN and self._ever_answered:
-            self._note(now_ns, services.not_kept())
-            self._open_from_ns[slot] = now_ns + SHORT_LIFE_NS - age_ns
+        elif age_ns < SHORT_LIFE_NS and dropped.cause is DropCause.FIN:
+            self._not_kept(slot, now_ns, age_ns)
         self._records.append(Drop(now_ns, around.vantage, slot, name, dropped.cause, dropped.detail, age_ns))
+
+    def _not_kept(self, slot: int, now_ns: int, age_ns: int) -> None:
+        """A session was ended in order soon after it was open: say what that tells, and do not flood the service."""
+        if self._ever_answered:
+            self._note(now_ns, services.not_kept())
+        elif services.dialogue(self._around.service) is None:
+            self._ended_unasked += 1
+            if self._ended_unasked == ENDED_WHEN_ASKED:
+                self._note(now_ns, services.ended_unasked(self._around.service.mode, ENDED_WHEN_ASKED))
+        self._open_from_ns[slot] = now_ns + SHORT_LIFE_NS - age_ns
 
     def _end(self, slot: int) -> None:
         self.open.pop(slot, None)

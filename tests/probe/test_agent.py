@@ -24,6 +24,7 @@ from core.records import (
     Opened,
     OutageBegan,
     OutageEnded,
+    ProbeHealth,
     ProbeStarted,
     ProbeStopped,
     Record,
@@ -279,6 +280,18 @@ def test_what_the_kernel_stamps_is_no_later_for_our_own_lateness(agent: Agent) -
     buckets = [r.rtt_histogram for r in agent.stop() if isinstance(r, Summary)]
     slowest_us = max(2**number for counts in buckets for number, count in enumerate(counts) if count)
     assert slowest_us < 200_000
+
+
+def test_a_probe_that_was_stopped_for_long_takes_no_session_for_dead(agent: Agent) -> None:
+    """After 10 s of silence a session is dead; the probe's own silence is none of the path's."""
+    before = len(agent.of(ProbeHealth))
+    wait_for(lambda: len(agent.of(ProbeHealth)) >= before + 2)
+    agent.process.send_signal(signal.SIGSTOP)
+    time.sleep(11)  # what is measured is a stop of this length
+    agent.process.send_signal(signal.SIGCONT)
+    before = len(agent.of(ProbeHealth))
+    wait_for(lambda: len(agent.of(ProbeHealth)) >= before + 3)
+    assert not [r for r in agent.stop() if isinstance(r, Drop) and not r.held_kernel]
 
 
 def test_two_agents_do_not_write_one_journal(network: Network, agent: Agent, tmp_path: Path) -> None:

@@ -108,6 +108,36 @@ def test_a_vip_that_lets_nobody_in_is_told_within_3_s(network: Network, tmp_path
     assert "attempts are refused" in note.text
 
 
+CLOSES = """
+import socket
+server = socket.create_server(("", 7023), backlog=256)
+while True:
+    server.accept()[0].close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("keepalive", "has ended 3 sessions soon after they were open"), ("line", "ended 3 sessions at a question")],
+)
+def test_a_service_that_closes_at_once_is_told_and_not_flooded(
+    network: Network, tmp_path: Path, mode: str, words: str
+) -> None:
+    network.start(network.server, sys.executable, "-c", CLOSES)
+    network.listening(7023)
+    text = INVENTORY.replace("port: 7000", f"port: 7023, service: {{mode: {mode}}}")
+    agent = start_agent(network, tmp_path, inventory_text=text)
+    wait_for(lambda: agent.said(words))
+    began = len(agent.of(ProbeHealth))
+    wait_for(lambda: len(agent.of(ProbeHealth)) >= began + 2)
+    records = agent.stop()
+    first = next(r.t_ns for r in records if isinstance(r, ProbeStarted))
+    note = next(r for r in records if isinstance(r, Note) and words in r.text)
+    assert note.t_ns - first < 3 * S
+    opened = [r for r in records if isinstance(r, Opened) and r.slot >= 0]
+    assert len(opened) <= 25 * ((records[-1].t_ns - first) / S + 2)
+
+
 @pytest.mark.parametrize("engine", ["ring", "socket"])
 def test_a_service_that_keeps_no_connections(network: Network, tmp_path: Path, engine: str) -> None:
     """Python's own web server speaks HTTP/1.0: five sessions with a heartbeat every 100 ms."""
