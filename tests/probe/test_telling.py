@@ -164,7 +164,8 @@ def test_a_node_that_forwards_nothing_and_keeps_its_route(sites: Sites, agent: A
     sites.translate("ace1", "10.1.100.1")
     wait_for(lambda: {r.slot for r in agent.of(OutageEnded) if isinstance(r, OutageEnded)} >= SLOTS)
     records = agent.stop()
-    (change,) = recognised(records)
-    assert (change.names, change.before) == ((Name.GRAY,), "ace1")
+    stall, gray = recognised(records)
+    assert (stall.names, stall.sessions) == ((Name.STALLED,), len(SLOTS)), "whom it hit"
+    assert (gray.names, gray.before) == ((Name.GRAY,), "ace1"), "and where"
     assert {r.hops for r in records if isinstance(r, PathTraced) and r.silent} == {("10.78.0.1", "10.78.1.2")}
     assert not restarts(records)
