@@ -29,10 +29,11 @@ from probe.ring.parse import Parser
 from probe.ring.ports import FreePorts
 from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_FRAME, RX_NETWORK, RxRing, TxRing
+from probe.ring.surroundings import Surroundings
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
 from probe.ring.turns import Turns, ticks
-from probe.ring.visits import Surroundings, Visits
+from probe.ring.visits import Visits
 from probe.rule import NoResetRule, PortBlock
 from probe.sockets import RawSender, source_address
 from probe.wire import DEFAULT_TTL, HEADER, Templates

@@ -18,10 +18,11 @@ from probe.ring.parse import Answers as Answered
 from probe.ring.parse import Parser, rounds
 from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_NETWORK, Batch
+from probe.ring.surroundings import Unusual
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
 from probe.ring.turns import Turns
-from probe.ring.visits import Unusual, Visits
+from probe.ring.visits import Visits
 from probe.wire import Arrived, IcmpError, parse
 
 TIME_EXCEEDED = 11

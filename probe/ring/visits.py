@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.inventory import Service
 from core.outage import SHORT_LIFE_NS
 from core.records import Drop, DropCause, Note, Opened, Record
 from core.tcp.segments import Flag, Segment, add, distance
 from core.tcp.session import Closed, Dropped, Established, Output, Received, Send, Session
 from core.tcp.states import State
 from probe import service as services
-from probe.ring.answers import Answers
-from probe.ring.gaps import Gaps
-from probe.ring.held import Held, Slots
-from probe.ring.traces import WINDOW, Traces
+from probe.ring.held import Slots
+from probe.ring.surroundings import Surroundings, Unusual
+from probe.ring.traces import WINDOW
 from probe.service import Dialogue, Seen, Wrong
 
 AGAIN_NS = 50_000_000
@@ -38,42 +35,6 @@ class Visit:
     session: Session
     dialogue: Dialogue | None = None
     asked_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Unusual:
-    """A packet for the slow path, and when it came. `noted`: as an answer it has been taken in already.
-
-    `ts_recent` is that of the session in `slot` as it was then; None: there was no established session. (With options
-    in its IP header a packet is for another slot than the batch parser, which knows none, could tell.)
-    """
-
-    r_ns: int
-    packet: bytes
-    slot: int
-    ts_recent: int | None
-    noted: bool
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the slow path works on.
-
-    `transmit(slot, segment, ttl, mark)` sends, `packet(slot, segment)` only builds; `renew(slot)` gives the slot a
-    fresh port, `source(slot)` is its address as text; `answered(slot, revolution, r_ns)` notes an answer.
-    """
-
-    vantage: str
-    service: Service
-    held: Held
-    gaps: Gaps
-    answers: Answers
-    traces: Traces
-    transmit: Callable[[int, Segment, int, int], None]
-    renew: Callable[[int], None]
-    source: Callable[[int], str]
-    answered: Callable[[int, int, int], None]
-    packet: Callable[[int, Segment], bytes]
 
 
 class Visits:

@@ -23,10 +23,11 @@ from probe.ring.parse import Answers as Answered
 from probe.ring.parse import Parser
 from probe.ring.recorder import Recorder
 from probe.ring.rings import RX_FRAME, RX_NETWORK, Batch
+from probe.ring.surroundings import Surroundings
 from probe.ring.tally import Tally
 from probe.ring.traces import Traces
 from probe.ring.turns import Turns
-from probe.ring.visits import FIRST_ASKED, Surroundings, Visits
+from probe.ring.visits import FIRST_ASKED, Visits
 from probe.wire import HEADER, Template
 from tests.fuzz import model
 from tests.fuzz.model import Numbers
