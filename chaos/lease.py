@@ -36,6 +36,13 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+def checked_name(name: str) -> str:
+    """Return the name of a lease, which is that of its files as well. Raises ValueError where it can be none."""
+    if "/" in name or name.startswith(".") or not name:
+        raise ValueError(f"lease {name!r} has no proper name")
+    return name
+
+
 def write(path: Path, lease: Lease) -> None:
     """Put the lease on disk, whole and fsynced, before anything is injected."""
     path.parent.mkdir(parents=True, exist_ok=True)

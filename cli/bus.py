@@ -63,10 +63,7 @@ def over_bus(inventory: Inventory, directory: Path | None, run: str, plan: str, 
     if not far:
         yield Ordered()
         return
-    if directory is None:
-        words = "are reached over the bus: name this controller's directory (--member)"
-        raise BlockedError(f"guards {', '.join(far)} {words}")
-    with controlling(directory) as (bus, name, signer):
+    with controlling(directory, f"guards {', '.join(far)}") as (bus, name, signer):
         leadership = Leadership(bus, name, signer)
         leadership.take(run, tuple(far))
         signed = replace(signer(run, leadership.term), plan=plan)
@@ -84,8 +81,15 @@ def over_bus(inventory: Inventory, directory: Path | None, run: str, plan: str, 
 
 
 @contextlib.contextmanager
-def controlling(directory: Path) -> Iterator[tuple[Bus, str, Callable[[str, Callable[[], int]], Signer]]]:
-    """Yield a controller's connection, its name, and what signs a run's orders. Raises BlockedError without a bus."""
+def controlling(
+    directory: Path | None, wanted: str = ""
+) -> Iterator[tuple[Bus, str, Callable[[str, Callable[[], int]], Signer]]]:
+    """Yield a controller's connection, its name, and what signs a run's orders. Raises BlockedError without a bus.
+
+    So it does without a `directory`, in words about those who are `wanted` by it.
+    """
+    if directory is None:
+        raise BlockedError(f"{wanted} are reached over the bus: name this controller's directory (--member)")
     member = membership(directory, Role.CONTROLLER)
     key = SigningKey(directory / ORDERS_SEED, SIGNS)
     with Bus(access(member, directory)) as bus:

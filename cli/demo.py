@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chaos.drivers import DECLARED
+from cli import EXPERIMENTS
 from cli.inside import controlled, controller_argv
 from cli.output import check_writable
 from core.loader import load_experiments, load_inventory
@@ -23,7 +24,6 @@ from core.loader import load_experiments, load_inventory
 if TYPE_CHECKING:
     from lab.client import Lab
 
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 STORY = ("node-failover.yaml", "site-failover.yaml", "site-failback.yaml", "route-withdrawal.yaml")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos.lease import boot_id
 from cli.bus import controlling
 from core.bus import AGENTS, PLAN, BusAwayError
 from core.errors import BlockedError, VipchaosError
@@ -27,7 +28,6 @@ from store.shipper import Clocks
 
 KEY = "plan"
 STOP_WITHIN_S = 15.0
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass
@@ -53,8 +53,7 @@ class Receiving:
         try:
             ledger = ShipLedger(home() / "receive.db", "bus")
             try:
-                clock = _BOOT.read_text("ascii").strip()
-                Receiver(self.bus, home() / "runs", ledger, clock, self.told).run(Clocks(self._stop, random.random))
+                Receiver(self.bus, home() / "runs", ledger, boot_id(), self.told).run(Clocks(self._stop, random.random))
             finally:
                 ledger.close()
         except (VipchaosError, OSError) as error:
@@ -73,15 +72,12 @@ def far_vantages(
     if not far:
         yield lambda: ""
         return
-    if directory is None:
-        words = "are reached over the bus: name this controller's directory (--member)"
-        raise BlockedError(f"agents {', '.join(far)} {words}")
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(alone(home() / "receive.lock"))
         except BlockingIOError:
             raise BlockedError("another run of this user receives from the bus: let it end first") from None
-        bus, _, _ = held.enter_context(controlling(directory))
+        bus, _, _ = held.enter_context(controlling(directory, f"agents {', '.join(far)}"))
         try:
             bus.need_bucket(PLAN)
             bus.need_bucket(AGENTS)

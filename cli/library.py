@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from chaos.drivers import DECLARED
+from cli import EXPERIMENTS
 from cli.inside import controlled, controller_argv
 from cli.output import check_writable, write_whole
 from cli.verdict import judge_run
@@ -29,7 +30,6 @@ from lab import client
 from lab.client import Lab
 from store.runs import RunDirectory, home
 
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 LAB_INVENTORY = EXPERIMENTS / "library" / "lab" / "inventory.yaml"
 READY_WITHIN_S = 20.0
 Enter = Callable[[list[str]], list[str]]

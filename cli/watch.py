@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
+from cli import EXPERIMENTS
+
 WEB_PORT = 8087
 THEMES = ("dark", "light", "contrast", "16")
 

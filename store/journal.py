@@ -153,7 +153,7 @@ class JournalWriter:
             if isinstance(item, threading.Event):
                 waiting.append(item)
                 break
-            rows.append(_row(item))  # type: ignore[arg-type]
+            rows.append(row_of(item))  # type: ignore[arg-type]
             if isinstance(item, Summary):
                 seconds.append(second_of(item))
             if len(rows) >= BATCH_RECORDS:
@@ -189,7 +189,8 @@ def leave_wal(connection: sqlite3.Connection) -> None:
 _written = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _row(record: Record) -> tuple[int, str, str, str]:
+def row_of(record: Record) -> tuple[int, str, str, str]:
+    """Return (t_ns, kind, vantage, body) as the journal has a record."""
     return record.t_ns, type(record).__name__, getattr(record, "vantage", ""), _written(to_body(record))
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from core.bodies import to_body
 from core.bus import (
     CLOCK_SUBJECT,
     RECORDS,
@@ -31,7 +31,7 @@ from core.records import Note, Record
 from store.bus import Bus
 from store.bus_kept import Reader
 from store.bus_shipper import ClockReply
-from store.journal import JournalError, insert, leave_wal, open_journal
+from store.journal import JournalError, insert, leave_wal, open_journal, row_of
 from store.parcel import Parcel, ParcelError, unpack
 from store.runs import CONTROLLER
 from store.ship_ledger import Cursor, ShipLedger
@@ -52,11 +52,7 @@ class Counts:
     committed: int = 0
     doubled: int = 0
     missed: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-
-    def refuse(self, why: str, count: int = 1) -> None:
-        """Count a refusal."""
-        self.refused[why] = self.refused.get(why, 0) + count
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 class _Journal:
@@ -198,7 +194,7 @@ class Receiver:
         def tell(record: Record) -> None:
             nonlocal own
             own += 1
-            taken.rows.append(_row(record))
+            taken.rows.append(row_of(record))
 
         received, offset, doubled, missed = journal.received, journal.offset, 0, 0
         for parcel in parcels:
@@ -246,7 +242,7 @@ class Receiver:
     def _refuse(self, why: str, count: int = 1) -> None:
         if why not in self.counts.refused:
             self._told(f"refused: {why}")
-        self.counts.refuse(why, count)
+        self.counts.refused[why] += count
 
     def _rest(self, clocks: Clocks) -> None:
         now_s = time.monotonic()
@@ -281,8 +277,3 @@ def _differs(old: ClockOffset, new: ClockOffset) -> bool:
         new.bound_ns < 0
     )
     return far or new.bound_ns > 2 * old.bound_ns >= 0 or new.t_ns - old.t_ns > OFFSET_EVERY_NS
-
-
-def _row(record: Record) -> tuple[int, str, str, str]:
-    body = msgspec.json.encode(to_body(record)).decode()
-    return record.t_ns, type(record).__name__, getattr(record, "vantage", ""), body

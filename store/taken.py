@@ -6,6 +6,7 @@ make the run unreadable.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,27 +32,23 @@ class Taken:
 
     rows: list[tuple[int, str, str, str]] = field(default_factory=list)
     seconds: list[Second] = field(default_factory=list)
-    refused: dict[str, int] = field(default_factory=dict)
-
-    def refuse(self, why: str, count: int = 1) -> None:
-        """Count a refusal."""
-        self.refused[why] = self.refused.get(why, 0) + count
+    refused: Counter[str] = field(default_factory=Counter)
 
     def take(self, agent: str, rows: tuple[Row, ...], by_ns: int) -> None:
         """Take rows of `agent` in, `by_ns` added to their instants."""
         for _, t_ns, kind, vantage, body in rows:
             decoder = _DECODERS.get(kind)
             if decoder is None:
-                self.refuse(f"{kind[:40]}: not a kind that an agent tells")
+                self.refused[f"{kind[:40]}: not a kind that an agent tells"] += 1
                 continue
             try:
                 record: Record = decoder.decode(body)
             except msgspec.DecodeError as error:
-                self.refuse(f"{kind}: cannot be read: {error}")
+                self.refused[f"{kind}: cannot be read: {error}"] += 1
                 continue
             source = record.source if isinstance(record, Note) else getattr(record, "vantage", "")
             if source != agent or vantage not in ("", agent) or record.t_ns != t_ns:
-                self.refuse(f"{kind}: its source is not {agent}")
+                self.refused[f"{kind}: its source is not {agent}"] += 1
                 continue
             if isinstance(record, Summary):
                 self.seconds.append(second_of(record)._replace(t_ns=t_ns + by_ns))

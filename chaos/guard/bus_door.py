@@ -20,13 +20,13 @@ from chaos import lease as leases
 from chaos.guard.client import GuardClient, RefusedByGuardError
 from chaos.guard.injected import steps_of
 from chaos.told import told
+from core.contact import kept, unheard
 from core.errors import BlockedError
 from core.lease import Lease
 from core.member_reader import Membership
 from core.orders import Order, Post, Verify, decide
 from core.records import FaultPhase, FaultStep, Record
 from core.refusals import Refusal
-from core.silence import kept, unheard
 from store.audit import Audit, AuditError
 from store.journal import JournalError, read_journal
 from store.runs import home
@@ -199,16 +199,10 @@ class BusDoor:
         return [asdict(record) for record in found if isinstance(record, FaultStep)]
 
     def _journal(self, lease: str, who: str = "guard") -> Path:
-        return home() / "orders" / f"{who}-{self._name(lease)}.db"
+        return home() / "orders" / f"{who}-{leases.checked_name(lease)}.db"
 
     def _path(self, lease: str) -> Path:
-        return self._directory / f"{self._name(lease)}.json"
-
-    @staticmethod
-    def _name(lease: str) -> str:
-        if "/" in lease or lease.startswith(".") or not lease:
-            raise ValueError(f"lease {lease!r} has no proper name")
-        return lease
+        return self._directory / f"{leases.checked_name(lease)}.json"
 
     def _refused(self, refusal: Refusal, order: Order, who: str) -> _RefusedError:
         about = {"do": order.do, "run": order.run, "plan": order.plan}

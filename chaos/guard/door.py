@@ -106,7 +106,7 @@ class Door:
         asked = replace(leases.from_body(ask["lease"]), holder=holder)
         if not asked.faults:
             raise ValueError(f"lease {asked.lease!r} has no fault")
-        _check_name(asked.lease)
+        leases.checked_name(asked.lease)
         return asdict(self._admission.arm(asked, float(ask["lease_s"]), [str(name) for name in ask["answering"]]))
 
     def _inject(self, ask: dict[str, Any], _holder: str) -> object:
@@ -121,12 +121,6 @@ class Door:
         return True
 
     def _release(self, ask: dict[str, Any], _holder: str) -> object:
-        lease, give_up_s = _check_name(str(ask["lease"])), min(float(ask["give_up_s"]), LONGEST_RELEASE_S)
+        lease, give_up_s = leases.checked_name(str(ask["lease"])), min(float(ask["give_up_s"]), LONGEST_RELEASE_S)
         done, steps = self._admission.release(lease, give_up_s, [str(name) for name in ask["faults"]])
         return {"done": done, "steps": [asdict(step) for step in steps]}
-
-
-def _check_name(lease: str) -> str:
-    if "/" in lease or lease.startswith(".") or not lease:
-        raise ValueError(f"lease {lease!r} has no proper name")
-    return lease

@@ -6,7 +6,6 @@ import json
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
@@ -14,9 +13,9 @@ from typing import Any, Protocol
 from chaos import lease as leases
 from chaos.guard.client import RefusedByGuardError
 from chaos.guard.injected import Injected, steps_of
+from core.clock_offset import ClockFilter, Exchange
 from core.enrolment import order_subject
 from core.errors import BlockedError, VipchaosError
-from core.far_clock import Sample, best
 from core.lease import Lease
 from core.orders import HELLO, VALID_NS, Order, Sign, sealed
 from core.records import FaultPhase, FaultStep
@@ -28,7 +27,6 @@ LONGEST_WORK_S = 10.0
 """Of a look, a lease or an injection at its instant: each target has a few seconds."""
 AFTER_DEADLINE_S = 5.0
 PAUSE_S = 0.25
-SAMPLES = 64
 HELLOS = 4
 
 
@@ -62,7 +60,7 @@ class FarGuard:
         self._bus = bus
         self._signer = signer
         self._sitting = ""
-        self._samples: deque[Sample] = deque(maxlen=SAMPLES)
+        self._clock = ClockFilter()
         self._deadlines: dict[str, int] = {}
         self._told: set[FaultStep] = set()
         self._lock = threading.Lock()
@@ -79,7 +77,7 @@ class FarGuard:
 
     def inject(self, lease: str, fault: str, at_ns: int, answering: Collection[str]) -> Injected:
         """Have a fault injected at `at_ns` of our clock; when it was is told with the bound of the clocks around it."""
-        if not self._samples:
+        if not self._sitting:
             self._hello()
         offset_ns, _ = self._offset()
         ask = {"lease": lease, "fault": fault, "at_ns": at_ns + offset_ns, "answering": list(answering)}
@@ -139,10 +137,11 @@ class FarGuard:
 
     def _offset(self) -> tuple[int, int]:
         """Return how far the guard's clock is ahead of ours, and by how much that can be wrong."""
-        now_ns = time.monotonic_ns()
-        found = best(tuple(self._samples), now_ns)
-        assert found is not None, "every answer is a sample"
-        return found.offset_ns, found.bound_ns(now_ns)
+        with self._lock:
+            found = self._clock.best(time.monotonic_ns())
+        if found is None:
+            raise BlockedError(f"guard {self._guard}: how its clock stands to ours cannot be told by its answers")
+        return found.offset_ns, found.bound_ns
 
     def _hello(self) -> None:
         for _ in range(HELLOS):
@@ -178,9 +177,9 @@ class FarGuard:
             answer = json.loads(self._bus.request(order_subject(self._guard), message, work_s + ANSWER_WITHIN_S))
         except (VipchaosError, ValueError) as error:
             raise BlockedError(f"guard {self._guard} does not answer: {error}") from error
-        self._samples.append(
-            Sample(sent_ns, int(answer["received_ns"]), int(answer["answered_ns"]), time.monotonic_ns())
-        )
+        times = Exchange(sent_ns, int(answer["received_ns"]), int(answer["answered_ns"]), time.monotonic_ns())
+        with self._lock:
+            self._clock.take(self._guard, times)
         if "refused" in answer:
             raise RefusedByGuardError(Refusal(**answer["refused"]))
         if "error" in answer:

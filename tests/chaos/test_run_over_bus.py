@@ -16,7 +16,7 @@ from core.inventory import Host
 from core.lease import Lease, LeasedFault, LeasedSite, by_guard
 from core.records import FaultPhase, FaultStep, Outcome
 from tests.chaos.on_bus import Bus, at_guard, bus, taking_orders
-from tests.chaos.test_runner import World, cut, experiment, world
+from tests.chaos.test_runner import WHOLE, World, cut, experiment, world
 from tests.waiting import wait_for
 
 __all__ = ["world"]
@@ -47,16 +47,7 @@ def phases(world: World, fault: str) -> list[FaultPhase]:
 def test_it_is_as_on_one_machine(elsewhere: World) -> None:
     assert elsewhere.run(experiment("cut", "left", cut("right", hold_s=0.1))) == (Outcome.PASSED, "")
     for fault in ("left", "right"):
-        assert phases(elsewhere, fault) == [
-            FaultPhase.PLANNED,
-            FaultPhase.ARMED,
-            FaultPhase.INJECTING,
-            FaultPhase.INJECTED,
-            FaultPhase.PROVEN,
-            FaultPhase.REVERTING,
-            FaultPhase.REVERTED,
-            FaultPhase.REVERT_PROVEN,
-        ]
+        assert phases(elsewhere, fault) == WHOLE
     assert not (elsewhere.directory / "here").exists(), "nothing was asked of this machine"
     injected = [step for step in elsewhere.records if isinstance(step, FaultStep) and step.phase is FaultPhase.INJECTED]
     assert all("guard site1, clocks +/- " in step.detail for step in injected)

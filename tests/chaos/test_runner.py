@@ -100,6 +100,19 @@ def world(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     gone(tmp_path / "leases")
 
 
+WHOLE = [
+    FaultPhase.PLANNED,
+    FaultPhase.ARMED,
+    FaultPhase.INJECTING,
+    FaultPhase.INJECTED,
+    FaultPhase.PROVEN,
+    FaultPhase.REVERTING,
+    FaultPhase.REVERTED,
+    FaultPhase.REVERT_PROVEN,
+]
+"""What becomes of a fault when all goes well."""
+
+
 def cut(link: str, at_s: float = 0.0, hold_s: float | None = None, takes: tuple[str, ...] = ()) -> Fault:
     return Fault(link, "link", "box", {"interface": link}, at_s, hold_s, takes)
 
@@ -113,16 +126,7 @@ def test_armed_before_injected_proven_and_reverted(world: World) -> None:
     assert world.run(experiment("cut", "left", "right")) == (Outcome.PASSED, "")
     steps = world.steps()
     for fault in ("left", "right"):
-        assert [phase for name, phase in steps if name == fault] == [
-            FaultPhase.PLANNED,
-            FaultPhase.ARMED,
-            FaultPhase.INJECTING,
-            FaultPhase.INJECTED,
-            FaultPhase.PROVEN,
-            FaultPhase.REVERTING,
-            FaultPhase.REVERTED,
-            FaultPhase.REVERT_PROVEN,
-        ]
+        assert [phase for name, phase in steps if name == fault] == WHOLE
     phases = [phase for _, phase in steps]
     last_armed = max(number for number, phase in enumerate(phases) if phase is FaultPhase.ARMED)
     assert last_armed < phases.index(FaultPhase.INJECTING)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cli import library
+from cli import EXPERIMENTS, library
 from cli.controller import check_flavours
 from cli.library import All, grouped, run_all
 from cli.run import run
@@ -16,7 +16,7 @@ from core.library import Trial
 from core.records import Outcome
 from lab.topology import Plan
 
-FILES = sorted((library.EXPERIMENTS / "library").glob("*.yaml"))
+FILES = sorted((EXPERIMENTS / "library").glob("*.yaml"))
 
 
 def test_what_reverts_another_is_one_run_with_it() -> None:
@@ -77,7 +77,7 @@ def test_flavours_come_one_after_another_and_what_is_known_is_told(
 
 
 def test_another_lab_than_the_one_needed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    (group,) = grouped([library.EXPERIMENTS / "library" / "timer-inversion.yaml"], library.LAB_INVENTORY)
+    (group,) = grouped([EXPERIMENTS / "library" / "timer-inversion.yaml"], library.LAB_INVENTORY)
     assert group.flavours == ("bfd", "rhi-bgp")
     with pytest.raises(
         CallError, match=r"needs a lab with bfd, rhi-bgp, and this is no lab with flavours: .*run --all"
