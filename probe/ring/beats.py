@@ -115,6 +115,7 @@ class Beats:
         plans = [self._plan(piece, now_ns) for piece in due]
         plans = [self._fill(plan, now_ns) for plan in plans]
         s_ns = time.monotonic_ns()
+        self._held.at_work(s_ns)
         self._turns.sent(s_ns)
         self._tx.flush()
         for plan in plans:

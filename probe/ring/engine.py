@@ -42,8 +42,6 @@ SUMMARY_NS = 1_000_000_000
 CHECK_NS = 50_000_000
 DEAD_NS = 10_000_000_000
 DEATHS_A_CHECK = 100
-AWAY_NS = 1_000_000_000
-"""A probe that did nothing for so long asked nothing either: what was silent meanwhile is not dead for that."""
 WAITING = 50
 """While more packets wait for the slow path no session is opened: their answers would only wait too."""
 RECORDS_A_TICK = 20
@@ -94,7 +92,6 @@ class RingEngine:
         self._summary_ns = now_ns + SUMMARY_NS
         self._cpu_ns = time.process_time_ns()
         self._lost_way = ""
-        self._ticked_ns = now_ns
 
     def _open_sockets(self, vip: Address, port: int, run: str, count: int) -> None:
         share = -(-count // len(self._sources))
@@ -179,9 +176,7 @@ class RingEngine:
 
     def tick(self, now_ns: int) -> list[Record]:
         """See `Engine.tick`."""
-        if now_ns - self._ticked_ns >= AWAY_NS:
-            self._held.awake_ns = now_ns
-        self._ticked_ns = now_ns
+        self._held.at_work(now_ns)
         for batch in self._rx.drain():
             self._intake.received(batch, self._rx.whole)
         self._intake.handle_unusual(self.tick_ns // 2)

@@ -11,6 +11,8 @@ Slots = NDArray[np.int64]
 ETHERNET = 14
 PORTS = 1 << 16
 NO_STAMPS = 0x01010101  # four NOPs in the place of a stamp, where the far end has no timestamps
+AWAY_NS = 1_000_000_000
+"""A probe that did nothing for so long asked nothing either: what was silent meanwhile is not dead for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Held:
         self.ts_recent = np.zeros(count, np.uint32)
         self.stamped = np.ones(count, np.bool_)
         self.awake_ns = 0  # since when the probe has been at work without a long stop
+        self._at_work_ns = 0
         self.live = np.zeros(count, np.bool_)
         self.parked = np.ones(count, np.bool_)
         self.closed = np.ones(count, np.bool_)
@@ -99,6 +102,15 @@ class Held:
         self._sums[slot] = ~int.from_bytes(packet[at + 16 : at + 18], "big") & 0xFFFF
         self.number(slot, numbers)
         self.parked[slot] = self.closed[slot] = False
+
+    def at_work(self, now_ns: int) -> None:
+        """Note that the probe is at work, at each reading of the clock by which a session may be found dead.
+
+        It may be stopped in the middle of a tick as well as between two.
+        """
+        if now_ns - self._at_work_ns >= AWAY_NS:
+            self.awake_ns = now_ns
+        self._at_work_ns = now_ns
 
     def number(self, slot: int, numbers: tuple[int, int, int | None]) -> None:
         """Note the present numbers of an established session: snd_una, rcv_nxt, ts_recent (None: no timestamps)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from probe.ring.beats import OPENING, OPENS_A_SECOND, Beats
 from probe.ring.gaps import Gaps
@@ -25,6 +26,7 @@ class Far:
         self._held = held
         self.opening = 0
         self.admitted: list[tuple[int, int]] = []
+        self.awake_ns: set[int] = set()
 
     def to_open(self, closed: np.ndarray, now_ns: int) -> np.ndarray:
         del now_ns
@@ -37,6 +39,7 @@ class Far:
 
     def turn(self, slot: int, revolution: int, now_ns: int) -> bool:
         del slot, revolution, now_ns
+        self.awake_ns.add(self._held.awake_ns)
         return True
 
 
@@ -76,3 +79,18 @@ def test_none_is_opened_while_answers_wait_to_be_read() -> None:
     beats.calm = False
     play(beats, far, 1, answered=True)
     assert far.admitted == []
+
+
+@pytest.mark.parametrize("stop_ns", [11 * PERIOD_NS, TICK_NS])
+def test_a_stop_in_the_middle_of_a_tick_is_known_at_the_turns_of_that_tick(
+    monkeypatch: pytest.MonkeyPatch, stop_ns: int
+) -> None:
+    """Else what was silent during it is taken for dead."""
+    beats, far = engine()
+    held, now_ns = beats._held, 5 * PERIOD_NS
+    held.closed[:] = False
+    held.at_work(now_ns)
+    beats._turns.take(now_ns - TICK_NS)  # those before are over
+    monkeypatch.setattr("probe.ring.beats.time.monotonic_ns", lambda: now_ns + stop_ns)
+    beats.step(now_ns + TICK_NS // 2)
+    assert far.awake_ns == {now_ns + stop_ns if stop_ns >= PERIOD_NS else now_ns}
