@@ -146,12 +146,14 @@ def _network(flavours: tuple[str, ...], here: bool) -> Iterator[Enter]:
         yield lambda argv: argv
         return
     read_end, write_end = os.pipe()
-    labs = _Labs(flavours, read_end)
-    os.close(read_end)
     try:
-        yield labs.enter
+        labs = _Labs(flavours, read_end)  # which gives the read end to a lab that takes the first one's place, too
+        try:
+            yield labs.enter
+        finally:
+            labs.lab.down()
     finally:
-        labs.lab.down()
+        os.close(read_end)
         os.close(write_end)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,39 @@ def test_flavours_come_one_after_another_and_what_is_known_is_told(
     assert (tmp_path / "all.json").exists()
     done.clear()
     assert run_all(All(library.LAB_INVENTORY, two[:1], 2, None, None)) == 0
+
+
+def test_a_lab_that_does_not_get_ready_is_replaced_by_one_with_the_same_lifeline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    up: list[int] = []
+
+    class Fake:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def status(self) -> dict[str, object]:
+            return {"missing": [] if self.number else ["the route"]}
+
+        def enter_argv(self, _node: None, argv: list[str]) -> list[str]:
+            return [f"lab {self.number}", *argv]
+
+        def down(self) -> None:
+            pass
+
+    def bring_up(_name: str, *, lifeline: int, flavours: tuple[str, ...]) -> Fake:
+        assert flavours == ("bfd",)
+        os.fstat(lifeline)  # raises OSError when it is closed
+        up.append(lifeline)
+        return Fake(len(up) - 1)
+
+    monkeypatch.setattr("lab.client.up", bring_up)
+    monkeypatch.setattr(library, "READY_WITHIN_S", 0.0)
+    with library._network(("bfd",), here=False) as network:
+        assert network(["x"]) == ["lab 1", "x"]
+    assert len(up) == 2
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(up[0])
 
 
 def test_another_lab_than_the_one_needed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
